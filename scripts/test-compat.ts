@@ -1,0 +1,137 @@
+/**
+ * Runs the whole test suite against the built package on the oldest Node it supports.
+ *
+ * Development uses the pinned Node from `node_modules/.bin`, which runs TypeScript. This script looks past it for
+ * the Node of the machine (20 to 22), compiles the tests for that one, and runs them on `dist/`:
+ *
+ *     .compat/test/…       tests, compiled          import 'tulipa'           -> package.json exports -> dist/
+ *     .compat/examples/…   examples, compiled       import '../../src/x.js'   -> .compat/src/x.js     -> dist/x.js
+ *     .compat/src          a link to dist/
+ *
+ * Both ways end in the same file, and Node knows modules by their real path, so no module exists twice.
+ * Decision and alternatives: docs/decisions/0007-compatibility-run.md.
+ *
+ *     npm run test:compat                 everything
+ *     npm run test:compat -- loop timers  only the test files whose path has one of these words
+ */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { delimiter, dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const OLDEST_MAJOR = 20;
+const NEWEST_MAJOR = 22;
+const COMPILED_FOLDERS = ['test', 'examples', 'bench'];
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const output = join(root, '.compat');
+
+interface FoundNode {
+  readonly path: string;
+  readonly version: string;
+}
+
+function main(): number {
+  const [node, seen] = findSystemNode();
+  if (node === undefined) return reportMissing(seen);
+
+  compile();
+  const words = process.argv.slice(2);
+  const tests = listFiles(join(output, 'test'))
+    .filter((file) => file.endsWith('.test.js'))
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+    .map((file) => join('.compat', 'test', file))
+    .sort();
+  if (tests.length === 0) throw new Error('Cannot run the compatibility suite: no test file matches');
+
+  process.stdout.write(`test:compat: ${tests.length} test files on Node ${node.version} (${node.path})\n`);
+  const { status } = spawnSync(node.path, ['--test', '--test-reporter=spec', ...tests], {
+    cwd: root,
+    stdio: 'inherit',
+    env: environmentFor(node),
+  });
+  // null: ended by a signal, for instance a segmentation fault.
+  return status ?? 1;
+}
+
+/** The directories of PATH, less those in which npm puts the pinned Node. */
+function systemPath(): string[] {
+  const directories = (process.env['PATH'] ?? '').split(delimiter);
+  return directories.filter((directory) => directory !== '' && !directory.includes('node_modules'));
+}
+
+/** The first suitable Node of the machine, and all that were looked at. */
+function findSystemNode(): [FoundNode | undefined, FoundNode[]] {
+  const seen: FoundNode[] = [];
+  for (const directory of systemPath()) {
+    const path = join(directory, process.platform === 'win32' ? 'node.exe' : 'node');
+    if (!existsSync(path) || realpathSync(path).includes('node_modules')) continue;
+    const { stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' });
+    const version = /^v(\d+\.\d+\.\d+)/.exec(stdout ?? '')?.[1];
+    if (version === undefined) continue;
+    const node = { path, version };
+    seen.push(node);
+    const major = Number.parseInt(version, 10);
+    if (major >= OLDEST_MAJOR && major <= NEWEST_MAJOR) return [node, seen];
+  }
+  return [undefined, seen];
+}
+
+/** In CI the run is a promise to users and its absence a failure; at a desk it may be skipped, but not quietly. */
+function reportMissing(seen: readonly FoundNode[]): number {
+  const inCi = process.env['CI'] === 'true';
+  const found = seen.map(({ path, version }) => `${path} is ${version}`).join(', ') || 'none at all';
+  const line = '!'.repeat(78);
+  process.stderr.write(
+    `${line}\n!! test:compat ${inCi ? 'FAILED' : 'SKIPPED'}: the built package was NOT tested on an old Node.\n` +
+      `!! Needed on PATH, outside node_modules: Node ${OLDEST_MAJOR} to ${NEWEST_MAJOR}. Found: ${found}.\n${line}\n`,
+  );
+  return inCi ? 1 : 0;
+}
+
+/** Fills `.compat/` anew. */
+function compile(): void {
+  if (!existsSync(join(root, 'dist', 'index.js'))) {
+    throw new Error(
+      'Cannot run the compatibility suite: dist/index.js is missing, run "npm run build" first',
+    );
+  }
+  rmSync(output, { recursive: true, force: true });
+  const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
+  const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.compat.json'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) throw new Error('Cannot run the compatibility suite: the tests did not compile');
+  if (existsSync(join(output, 'src'))) {
+    throw new Error('Cannot run the compatibility suite: src/ was compiled a second time, into .compat/src');
+  }
+  symlinkSync(join('..', 'dist'), join(output, 'src'), 'dir');
+  for (const folder of COMPILED_FOLDERS) copyFixtures(folder);
+}
+
+/** Certificates, recorded bytes and other files that are not TypeScript lie beside the tests that read them. */
+function copyFixtures(folder: string): void {
+  for (const file of listFiles(join(root, folder))) {
+    if (extname(file) === '.ts') continue;
+    const target = join(output, folder, file);
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(join(root, folder, file), target);
+  }
+}
+
+/** Every file below `directory`, relative to it; nothing if it does not exist. */
+function listFiles(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1));
+}
+
+/** A test that starts plain `node` shall get the same one; and no option of the developer's may leak in. */
+function environmentFor(node: FoundNode): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _, ...environment } = process.env;
+  return { ...environment, PATH: [dirname(node.path), ...systemPath()].join(delimiter) };
+}
+
+process.exitCode = main();

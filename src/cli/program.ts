@@ -1,0 +1,140 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Coroutine, InterruptedError } from '../interface/index.ts';
+import { listDrivers, run } from '../runtime/index.ts';
+import { crawlCommand } from './commands/crawl.ts';
+import { demoCommand } from './commands/demo.ts';
+import { loopsCommand } from './commands/loops.ts';
+import { serveCommand } from './commands/serve.ts';
+import { CommandError, describeFailure } from './failure.ts';
+import { exitCodeOf } from './interruption.ts';
+import { defaultCrawlOptions } from './web/crawler.ts';
+
+const EXIT_FAILURE = 1;
+/** of the command line itself */
+const EXIT_USAGE = 2;
+
+/**
+ * Runs the command `tulipa`.
+ *
+ * @param args the words behind its name
+ * @returns the exit code; what went wrong has been told on standard error
+ */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = createProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    if (error instanceof InterruptedError) return exitCodeOf('SIGINT');
+    process.stderr.write(`tulipa: ${describeFailure(error)}\n`);
+    return EXIT_FAILURE;
+  }
+}
+
+function createProgram(setExitCode: (code: number) => void): Command {
+  const program = new Command('tulipa')
+    .description('Event loops for TypeScript: a crawler, a file server, and a look at the loops')
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, 'tulipa: ').replace(/\n(?=\()/, ' ')),
+    });
+
+  program
+    .command('crawl')
+    .description('crawl a site and report what was found')
+    .argument('<url>', 'where to begin; only its origin is crawled')
+    .addOption(maxTasksOption(defaultCrawlOptions.tasksMax))
+    .option('--depth <n>', 'links to follow from the start', wholeNumber(0, 1_000_000))
+    .option(
+      '--timeout <ms>',
+      'milliseconds for a page',
+      wholeNumber(1, 86_400_000),
+      defaultCrawlOptions.timeout,
+    )
+    .addOption(loopOption())
+    .action(async (url: string, { maxTasks, depth, timeout, loop }: CrawlFlags) => {
+      const depthMax = depth ?? defaultCrawlOptions.depthMax;
+      setExitCode(await runOn(loop, crawlCommand(url, { tasksMax: maxTasks, depthMax, timeout })));
+    });
+
+  program
+    .command('serve')
+    .description('serve the files of a folder')
+    .argument('<folder>', 'hidden files in it are not served')
+    .option('--port <n>', 'where to listen; 0: a port that is free', wholeNumber(0, 65_535), 8080)
+    .option('--host <name>', 'address to listen on', '127.0.0.1')
+    .addOption(loopOption())
+    .action(async (folder: string, { port, host, loop }: ServeFlags) => {
+      setExitCode(await runOn(loop, serveCommand(folder, { port, host })));
+    });
+
+  program
+    .command('demo')
+    .description('serve a site made from this project, crawl it, and compare')
+    .addOption(maxTasksOption(50))
+    .addOption(loopOption())
+    .action(async ({ maxTasks, loop }: DemoFlags) => {
+      setExitCode(await runOn(loop, demoCommand(maxTasks)));
+    });
+
+  program.command('loops').description('tell which loops work here').action(loopsCommand);
+
+  return program;
+}
+
+interface DemoFlags {
+  maxTasks: number;
+  loop?: string;
+}
+
+interface CrawlFlags extends DemoFlags {
+  depth?: number;
+  timeout: number;
+}
+
+interface ServeFlags {
+  port: number;
+  host: string;
+  loop?: string;
+}
+
+function maxTasksOption(fallback: number): Option {
+  return new Option('--max-tasks <n>', 'pages fetched at once')
+    .argParser(wholeNumber(1, 10_000))
+    .default(fallback);
+}
+
+function loopOption(): Option {
+  return new Option('--loop <name>', 'loop to run on: see "tulipa loops"').choices(loopNames());
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It is no whole number from ${least} to ${most}.`);
+  };
+}
+
+/**
+ * @param named by the option; without it, the environment decides
+ * @throws {CommandError} there is no such loop, or it does not work here
+ */
+async function runOn(named: string | undefined, main: Coroutine<number>): Promise<number> {
+  const name = named ?? (process.env['TULIPA_LOOP'] || undefined);
+  if (name === undefined) return await run(main);
+  const loop = listDrivers().find((candidate) => candidate.name === name);
+  if (loop?.unavailable === null) return await run(main, { driver: name });
+  main.close();
+  throw new CommandError(
+    `Cannot run on the loop "${name}": ${loop?.unavailable ?? `there are only ${loopNames().join(', ')}`}`,
+  );
+}
+
+function loopNames(): string[] {
+  return listDrivers().map(({ name }) => name);
+}

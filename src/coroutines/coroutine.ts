@@ -1,0 +1,94 @@
+import { type Coroutine as CoroutineInterface, StateError, type Suspension } from '../interface/index.ts';
+import { asyncOwner } from '../loop/index.ts';
+import { createTask } from './create-task.ts';
+import { inspect } from './describe.ts';
+import type { Task } from './task.ts';
+
+/** The generator that a coroutine is made of. */
+export type CoroutineBody<T> = Generator<Suspension, T, unknown>;
+
+/**
+ * Turns a generator function into one whose calls give coroutines: the PEP's decorator.
+ *
+ * `yield* call()` runs the body inline in the present task, at no cost but the generator's; `await call()` makes a task
+ * of it, in the awaiting function's context.
+ *
+ * @see PEP 3156, "Coroutines"; PEP 380
+ */
+export function coroutine<Args extends unknown[], T>(
+  body: (...args: Args) => CoroutineBody<T>,
+): (...args: Args) => Coroutine<T> {
+  if (typeof body !== 'function') throw new TypeError('Cannot make a coroutine: not a generator function');
+  return named(body.name, (...args: Args) => new Coroutine(body.name, body(...args)));
+}
+
+/** As `coroutine`, but a call starts a task: the keynote's decorator. Needs a running loop at the call. */
+export function task<Args extends unknown[], T>(
+  body: (...args: Args) => CoroutineBody<T>,
+): (...args: Args) => Task<T> {
+  if (typeof body !== 'function') throw new TypeError('Cannot make a task: not a generator function');
+  return named(body.name, (...args: Args) => createTask(body(...args), { name: undefined }));
+}
+
+/** Made by the functions that `coroutine` gives. */
+export class Coroutine<T> implements CoroutineInterface<T> {
+  readonly name: string;
+  #body: CoroutineBody<T> | null;
+
+  constructor(name: string, body: CoroutineBody<T>) {
+    this.name = name;
+    this.#body = body;
+  }
+
+  [Symbol.iterator](): CoroutineBody<T> {
+    return this.take();
+  }
+
+  then<A = T, B = never>(
+    onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): PromiseLike<A | B> {
+    // The awaiting function stands still meanwhile, so that its context can be lent.
+    const context = asyncOwner()?.asyncContext;
+    const body = this.take();
+    return createTask(body, { name: this.name || undefined, context: context ?? undefined }).then(
+      onFulfilled,
+      onRejected,
+    );
+  }
+
+  close(): void {
+    this.#body?.return(undefined as T);
+    this.#body = null;
+  }
+
+  /** @internal The body, once. @throws {StateError} it was taken before */
+  take(): CoroutineBody<T> {
+    const body = this.#body;
+    if (body === null) {
+      throw new StateError(
+        'ERR_COROUTINE_REUSED',
+        `Cannot run coroutine ${this.name}: it has been run or closed`,
+      );
+    }
+    this.#body = null;
+    return body;
+  }
+
+  toString(): string {
+    return `<Coroutine ${this.name || '(anonymous)'}${this.#body === null ? ' taken' : ''}>`;
+  }
+
+  [inspect](): string {
+    return this.toString();
+  }
+}
+
+/** True for what a call of a `coroutine` function gives. */
+export function isCoroutine(value: unknown): value is Coroutine<unknown> {
+  return value instanceof Coroutine;
+}
+
+function named<F>(name: string, callee: F): F {
+  return Object.defineProperty(callee, 'name', { value: name, configurable: true });
+}

@@ -1,0 +1,12 @@
+/** Futures, tasks, coroutines and what combines them, on any event loop. */
+export { Coroutine, coroutine, isCoroutine, task } from './coroutine.ts';
+export { createTask } from './create-task.ts';
+export { ensureFuture, wrapFuture } from './ensure-future.ts';
+export { Future, type FutureOptions, isFuture } from './future.ts';
+export { type Gathered, type GatheredOutcomes, gather } from './gather.ts';
+export type { ScopeBody } from './scope.ts';
+export { sleep } from './sleep.ts';
+export { allTasks, currentTask, Task } from './task.ts';
+export { TaskGroup, taskGroup } from './task-group.ts';
+export { Timeout, timeout, timeoutAt } from './timeout.ts';
+export { type ReturnWhen, type WaitOptions, wait } from './wait.ts';

@@ -1,0 +1,34 @@
+import type { EventLoop } from '../interface/index.ts';
+import type { Task } from './task.ts';
+
+// Held strongly until they are done: a task that only its own wait refers to must not vanish (cpython issue 91887).
+const tasksOf = new WeakMap<EventLoop, Set<Task<unknown>>>();
+
+let stepping: Task<unknown> | null = null;
+
+/** @internal */
+export function registryOf(loop: EventLoop): Set<Task<unknown>> {
+  let tasks = tasksOf.get(loop);
+  if (tasks === undefined) {
+    tasks = new Set();
+    tasksOf.set(loop, tasks);
+  }
+  return tasks;
+}
+
+/** @internal The task whose step is on the stack; what it returns is for `leaveStep`. */
+export function enterStep(task: Task<unknown>): Task<unknown> | null {
+  const previous = stepping;
+  stepping = task;
+  return previous;
+}
+
+/** @internal */
+export function leaveStep(previous: Task<unknown> | null): void {
+  stepping = previous;
+}
+
+/** @internal */
+export function steppingTask(): Task<unknown> | null {
+  return stepping;
+}

@@ -1,0 +1,87 @@
+import type { Future as FutureInterface, Handle, Suspension } from '../interface/index.ts';
+import { getRunningLoop } from '../loop/index.ts';
+import { Coroutine } from './coroutine.ts';
+import { Future, isFuture } from './future.ts';
+
+/** When `wait` is to return; `firstException` is `allCompleted` as long as nothing fails. */
+export type ReturnWhen = 'allCompleted' | 'firstCompleted' | 'firstException';
+
+export interface WaitOptions {
+  /** milliseconds; no limit unless given */
+  timeout?: number | null | undefined;
+  /** 'allCompleted' unless given */
+  returnWhen?: ReturnWhen | undefined;
+}
+
+/**
+ * Waits until the futures are done, as many as `returnWhen` says, or until `timeout`, and tells which are.
+ *
+ * It throws nothing that they throw and cancels nothing, also when it is cancelled itself.
+ *
+ * @throws {TypeError} something else than futures; coroutines must be made tasks first
+ * @throws {RangeError} no futures, or no such mode
+ */
+export function wait<F extends FutureInterface<unknown>>(
+  futures: Iterable<F>,
+  options?: WaitOptions,
+): Coroutine<{ done: Set<F>; pending: Set<F> }> {
+  if (isFuture(futures) || typeof futures?.[Symbol.iterator] !== 'function') {
+    throw new TypeError('Cannot wait: give an iterable of futures');
+  }
+  const members = new Set(futures);
+  for (const member of members) {
+    if (!isFuture(member))
+      throw new TypeError('Cannot wait for what is no future: make coroutines tasks first');
+  }
+  if (members.size === 0) throw new RangeError('Cannot wait for no futures at all');
+  const returnWhen = options?.returnWhen ?? 'allCompleted';
+  if (!['allCompleted', 'firstCompleted', 'firstException'].includes(returnWhen)) {
+    throw new RangeError(`Cannot wait until ${String(returnWhen)}: no such mode`);
+  }
+  return new Coroutine('wait', waiting(members, returnWhen, options?.timeout ?? null));
+}
+
+function* waiting<F extends FutureInterface<unknown>>(
+  members: Set<F>,
+  returnWhen: ReturnWhen,
+  timeout: number | null,
+): Generator<Suspension, { done: Set<F>; pending: Set<F> }, unknown> {
+  const suffices = (member: F) =>
+    returnWhen === 'firstCompleted' ||
+    (returnWhen === 'firstException' && !member.cancelled() && failed(member));
+  let left = 0;
+  let enough = false;
+  for (const member of members) {
+    if (member.done()) enough ||= suffices(member);
+    else left++;
+  }
+  if (left > 0 && !enough) {
+    const loop = getRunningLoop();
+    const woken = new Future<void>({ loop });
+    const wake = () => {
+      if (!woken.done()) woken.setResult();
+    };
+    const onDone = (future: FutureInterface<unknown>) => {
+      left--;
+      if (left === 0 || suffices(future as F)) wake();
+    };
+    for (const member of members) if (!member.done()) member.addDoneCallback(onDone);
+    const timer: Handle | null = timeout === null ? null : loop.callLater(timeout, wake);
+    try {
+      yield* woken;
+    } finally {
+      timer?.cancel();
+      for (const member of members) member.removeDoneCallback(onDone);
+    }
+  }
+  const done = new Set<F>();
+  const pending = new Set<F>();
+  for (const member of members) (member.done() ? done : pending).add(member);
+  return { done, pending };
+}
+
+/** Whether it failed, without counting as having looked: whoever called `wait` is to look. */
+function failed(future: FutureInterface<unknown>): boolean {
+  if (future instanceof Future) return future.failed();
+  return future.exception() !== null;
+}

@@ -1,0 +1,48 @@
+import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { SystemError } from '../../interface/index.ts';
+
+/**
+ * Makes room for a Unix server's socket: a socket file that an earlier server left behind goes.
+ *
+ * @throws {SystemError} EADDRINUSE: something else than a socket has that name
+ */
+export function removeStaleSocket(path: string): void {
+  if (isAbstract(path)) return;
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  if (status === undefined) return;
+  if (!status.isSocket()) {
+    throw new SystemError(`Cannot listen on ${path}: something that is no socket has that name`, {
+      code: 'EADDRINUSE',
+      syscall: 'bind',
+      address: path,
+    });
+  }
+  unlinkSync(path);
+}
+
+/** Which file a path names now; null if none, or the name is abstract. */
+export function fileIdentity(path: string): string | null {
+  if (isAbstract(path)) return null;
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  return status === undefined ? null : `${status.dev}:${status.ino}`;
+}
+
+/**
+ * Calls `close`, by which libuv removes whatever has that name, and keeps the file all the same: by a second name while
+ * that happens.
+ */
+export function keepingFile(path: string, close: () => void): void {
+  const second = `${path}.${process.pid}.keep`;
+  try {
+    linkSync(path, second);
+  } catch {
+    close();
+    return;
+  }
+  close();
+  renameSync(second, path);
+}
+
+function isAbstract(path: string): boolean {
+  return path === '' || path.startsWith('\0');
+}

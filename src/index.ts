@@ -1,0 +1,67 @@
+/** Tulipa: one standard event loop. What implements a loop or a driver imports `tulipa/interface` instead. */
+import { Coroutine as CoroutineClass, Future as FutureClass, Task as TaskClass } from './coroutines/index.ts';
+import type {
+  Coroutine as CoroutineInterface,
+  Future as FutureInterface,
+  Task as TaskInterface,
+} from './interface/index.ts';
+
+export {
+  allTasks,
+  coroutine,
+  createTask,
+  currentTask,
+  ensureFuture,
+  type FutureOptions,
+  type Gathered,
+  type GatheredOutcomes,
+  gather,
+  isCoroutine,
+  isFuture,
+  type ReturnWhen,
+  type ScopeBody,
+  sleep,
+  TaskGroup,
+  Timeout,
+  task,
+  taskGroup,
+  timeout,
+  timeoutAt,
+  type WaitOptions,
+  wait,
+  wrapFuture,
+} from './coroutines/index.ts';
+export * from './interface/index.ts';
+export {
+  Context,
+  ContextVar,
+  copyContext,
+  getEventLoop,
+  getRunningLoop,
+  setEventLoop,
+  type Token,
+} from './loop/index.ts';
+export {
+  DefaultEventLoopPolicy,
+  type DriverInfo,
+  getEventLoopPolicy,
+  listDrivers,
+  type NewEventLoopOptions,
+  newEventLoop,
+  Runner,
+  type RunnerOptions,
+  run,
+  setEventLoopPolicy,
+} from './runtime/index.ts';
+export * from './streams/index.ts';
+
+// As types these are the standard's, which every loop's own fulfil; as values they are what makes or recognises ours.
+
+export type Future<T> = FutureInterface<T>;
+export const Future: typeof FutureClass = FutureClass;
+
+export type Task<T> = TaskInterface<T>;
+export const Task: typeof TaskClass = TaskClass;
+
+export type Coroutine<T> = CoroutineInterface<T>;
+export const Coroutine: typeof CoroutineClass = CoroutineClass;

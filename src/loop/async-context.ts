@@ -1,0 +1,42 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { CancelledError, EventLoop } from '../interface/index.ts';
+import type { Context } from './context.ts';
+
+/**
+ * Whose work an `async` function's code is. A generator is stepped by its task, which knows itself; an async function is
+ * resumed by the engine's microtasks, and only async context remembers on whose behalf.
+ */
+export interface AsyncOwner {
+  /** The context its code runs in; null once the task has ended. */
+  readonly asyncContext: Context | null;
+  getLoop(): EventLoop;
+  /** Its code awaits something: a cancellation that came before is answered at once, else `wait` will get it. */
+  waitBegins(wait: OwnedWait): CancelledError | null;
+  waitEnds(wait: OwnedWait): void;
+}
+
+/** One `await` of an `async` function, as its task sees it. */
+export interface OwnedWait {
+  /** Asks what is awaited to stop; if it does, the `await` throws `error`. False: it has ended already. */
+  cancel(error: CancelledError): boolean;
+}
+
+const storage = new AsyncLocalStorage<AsyncOwner | null>();
+
+/** The task on whose behalf this code runs by async context; null if none does, or it has ended. */
+export function asyncOwner(): AsyncOwner | null {
+  const owner = storage.getStore();
+  return owner != null && owner.asyncContext !== null ? owner : null;
+}
+
+/** Calls back so that everything the callback starts, now and in later microtasks, is `owner`'s. */
+export function runOwnedBy<T>(owner: AsyncOwner | null, callback: () => T): T {
+  return storage.run(owner, callback);
+}
+
+/** Calls back so that what the callback starts is nobody's: the code of the loop itself. */
+export function runUnowned(callback: () => void): void {
+  // Leaving a store costs far more than finding that there is none.
+  if (storage.getStore() == null) callback();
+  else storage.run(null, callback);
+}

@@ -1,0 +1,138 @@
+import { type Context as ContextInterface, StateError } from '../interface/index.ts';
+import { asyncOwner } from './async-context.ts';
+
+// A context is a box around an immutable map. Copying one copies a pointer; setting a variable replaces the map. What
+// is current is a module variable that callbacks and steps swap; in a microtask of an `async` function nothing of ours
+// is on the stack, the variable is null, and async context tells whose code it is.
+
+type Values = ReadonlyMap<ContextVar<unknown>, unknown>;
+
+const noValues: Values = new Map();
+
+/** @see PEP 567, `contextvars.Context` */
+export class Context implements ContextInterface {
+  /** @internal */
+  values: Values;
+  #entered = false;
+
+  /** An empty context; `copyContext` gives one with the current values. */
+  constructor(values: Values = noValues) {
+    this.values = values;
+  }
+
+  run<Args extends unknown[], Result>(callback: (...args: Args) => Result, ...args: Args): Result {
+    if (this.#entered)
+      throw new StateError('ERR_CONTEXT_ENTERED', 'Cannot enter the context: it is already entered');
+    this.#entered = true;
+    const previous = enterContext(this);
+    try {
+      return callback(...args);
+    } finally {
+      leaveContext(previous);
+      this.#entered = false;
+    }
+  }
+
+  copy(): Context {
+    return new Context(this.values);
+  }
+
+  get<T>(variable: ContextVar<T>): T | undefined {
+    return this.values.get(variable as ContextVar<unknown>) as T | undefined;
+  }
+
+  has(variable: ContextVar<never>): boolean {
+    return this.values.has(variable as ContextVar<unknown>);
+  }
+}
+
+/** What takes back one `set`. */
+export interface Token<T> {
+  readonly variable: ContextVar<T>;
+  /** the value before; undefined, with `hadValue` false, if there was none */
+  readonly oldValue: T | undefined;
+  readonly hadValue: boolean;
+}
+
+/**
+ * A variable with a value of its own in every task and callback: what one sets, those it starts later see, and nobody
+ * else. Costs a pointer for a task or handle; no async hooks are involved in generators and callbacks.
+ *
+ * @see PEP 567
+ */
+export class ContextVar<T> {
+  readonly name: string;
+  readonly #fallback: { value: T } | null;
+
+  constructor(name: string, options?: { default: T }) {
+    this.name = name;
+    this.#fallback = options === undefined ? null : { value: options.default };
+  }
+
+  /** The current value, else `fallback`, else the default. @throws {StateError} there is none of the three */
+  get(...fallback: [T?]): T {
+    const { values } = currentContext();
+    const value = values.get(this as ContextVar<unknown>);
+    if (value !== undefined || values.has(this as ContextVar<unknown>)) return value as T;
+    if (fallback.length > 0) return fallback[0] as T;
+    if (this.#fallback !== null) return this.#fallback.value;
+    throw new StateError('ERR_NO_CONTEXT_VALUE', `Cannot get ${this.name}: it has no value in this context`);
+  }
+
+  set(value: T): Token<T> {
+    const context = currentContext();
+    const key = this as ContextVar<unknown>;
+    const token = {
+      variable: this,
+      oldValue: context.values.get(key) as T,
+      hadValue: context.values.has(key),
+    };
+    context.values = new Map(context.values).set(key, value);
+    return token;
+  }
+
+  /** Back to what was before the `set` that gave `token`. */
+  reset(token: Token<T>): void {
+    if (token.variable !== this) {
+      throw new RangeError(`Cannot reset ${this.name}: the token is of ${token.variable.name}`);
+    }
+    const context = currentContext();
+    const values = new Map(context.values);
+    if (token.hadValue) values.set(this as ContextVar<unknown>, token.oldValue);
+    else values.delete(this as ContextVar<unknown>);
+    context.values = values;
+  }
+}
+
+/** Code that no loop runs has a context too: one a thread. */
+const threadContext = new Context();
+
+let entered: Context | null = null;
+
+/** @internal The context this code runs in. */
+export function currentContext(): Context {
+  return entered ?? asyncOwner()?.asyncContext ?? threadContext;
+}
+
+/** A context with the current values, changes to which stay its own. */
+export function copyContext(): Context {
+  return new Context(currentContext().values);
+}
+
+/** @internal Makes `context` current; what it returns is for `leaveContext`. */
+export function enterContext(context: Context | null): Context | null {
+  const previous = entered;
+  entered = context;
+  return previous;
+}
+
+/** @internal */
+export function leaveContext(previous: Context | null): void {
+  entered = previous;
+}
+
+/** @internal Sets the values that a callback finds, from a foreign implementation of the interface too. */
+export function ownContext(context: ContextInterface): Context {
+  if (context instanceof Context) return context;
+  throw new TypeError('Cannot use the context: it was not made by Context or copyContext');
+}

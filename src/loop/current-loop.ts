@@ -1,0 +1,99 @@
+import { type EventLoop, type EventLoopPolicy, StateError } from '../interface/index.ts';
+import { asyncOwner } from './async-context.ts';
+
+// Three ways to be "the running loop", tried in this order: a turn of it is on the stack (microtasks included, which are
+// drained inside the turn); the code is an async function's that one of its tasks drives, resumed by something foreign;
+// it is attached to this thread's host as a guest, which is then always running (PEP 3156: "embedded loops").
+
+let turning: EventLoop | null = null;
+let attached: EventLoop | null = null;
+/** what `setEventLoop` set for this thread, under the default policy */
+let current: EventLoop | null = null;
+let policy: EventLoopPolicy | null = null;
+
+/** The running loop of this thread, or null. */
+export function runningLoop(): EventLoop | null {
+  if (turning !== null) return turning;
+  const owned = asyncOwner()?.getLoop();
+  return owned !== undefined && !owned.isClosed() ? owned : attached;
+}
+
+/** The loop that runs this code. @throws {StateError} none does */
+export function getRunningLoop(): EventLoop {
+  const loop = runningLoop();
+  if (loop === null)
+    throw new StateError('ERR_NO_RUNNING_LOOP', 'Cannot get the running loop: no loop runs here');
+  return loop;
+}
+
+/** The running loop, else what the policy says. @throws {StateError} none runs and none was set */
+export function getEventLoop(): EventLoop {
+  return runningLoop() ?? installedPolicy().getEventLoop();
+}
+
+/** Makes `loop` the one that `getEventLoop` gives where none runs; null: none. */
+export function setEventLoop(loop: EventLoop | null): void {
+  installedPolicy().setEventLoop(loop);
+}
+
+/** The default policy's own memory; it makes no loops, which whoever knows the drivers must add. */
+export const threadLoop = {
+  getEventLoop(): EventLoop {
+    if (current === null) {
+      throw new StateError('ERR_NO_EVENT_LOOP', 'Cannot get the event loop: none runs and none was set');
+    }
+    return current;
+  },
+  setEventLoop(loop: EventLoop | null): void {
+    if (loop !== null && (typeof loop !== 'object' || typeof loop.callSoon !== 'function')) {
+      throw new TypeError('Cannot set the event loop: it is neither an event loop nor null');
+    }
+    current = loop;
+  },
+};
+
+function installedPolicy(): Pick<EventLoopPolicy, 'getEventLoop' | 'setEventLoop'> {
+  return policy ?? threadLoop;
+}
+
+/** @internal null: the default one */
+export function installPolicy(next: EventLoopPolicy | null): void {
+  policy = next;
+}
+
+/** @internal */
+export function policyInstalled(): EventLoopPolicy | null {
+  return policy;
+}
+
+/** @internal Marks a turn of `loop` as being on the stack; what it returns is for `leaveTurn`. */
+export function enterTurn(loop: EventLoop): EventLoop | null {
+  const previous = turning;
+  turning = loop;
+  return previous;
+}
+
+/** @internal */
+export function leaveTurn(previous: EventLoop | null): void {
+  turning = previous;
+}
+
+/**
+ * @internal Makes `loop` this thread's guest.
+ * @throws {StateError} another loop runs here
+ */
+export function attach(loop: EventLoop): void {
+  const running = runningLoop();
+  if (running !== null) throw alreadyRunning(loop, running);
+  attached = loop;
+}
+
+/** @internal */
+export function detach(loop: EventLoop): void {
+  if (attached === loop) attached = null;
+}
+
+export function alreadyRunning(wanted: EventLoop, running: EventLoop): StateError {
+  const why = wanted === running ? 'it is already running' : 'another loop is running in this thread';
+  return new StateError('ERR_LOOP_RUNNING', `Cannot run the event loop: ${why}`);
+}

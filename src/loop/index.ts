@@ -1,0 +1,31 @@
+/** Decides what runs next: scheduler, timers, handles, contexts, the current loop, and who turns it. */
+export { type AsyncOwner, asyncOwner, type OwnedWait, runOwnedBy } from './async-context.ts';
+export {
+  Context,
+  ContextVar,
+  copyContext,
+  currentContext,
+  enterContext,
+  leaveContext,
+  ownContext,
+  type Token,
+} from './context.ts';
+export {
+  alreadyRunning,
+  attach,
+  detach,
+  getEventLoop,
+  getRunningLoop,
+  installPolicy,
+  policyInstalled,
+  runningLoop,
+  setEventLoop,
+  threadLoop,
+} from './current-loop.ts';
+export { GuestRunner, type Host } from './guest-runner.ts';
+export { type Callback, LoopHandle, LoopTimerHandle, RepeatingTimerHandle, traceHere } from './handle.ts';
+export { nodeHost } from './hosts/node-host.ts';
+export { RunQueue } from './run-queue.ts';
+export { Scheduler, type SchedulerOwner } from './scheduler.ts';
+export { TimerHeap } from './timer-heap.ts';
+export { warn } from './warn.ts';

@@ -1,0 +1,192 @@
+import type { Driver, DriverHost, ExceptionContext, Runnable } from '../interface/index.ts';
+import type { LoopTimerHandle, TimerOwner } from './handle.ts';
+import { RunQueue } from './run-queue.ts';
+import { TimerHeap } from './timer-heap.ts';
+
+/** What the scheduler needs of the loop it is part of. */
+export interface SchedulerOwner {
+  callExceptionHandler(context: ExceptionContext): void;
+  /** A callback took `duration` milliseconds; called in debug mode only, for those at or above the limit. */
+  slowCallback(runnable: object, duration: number): void;
+  slowCallbackDuration: number;
+}
+
+/** Who turns the scheduler learns here that there is something to do. Called outside turns only. */
+export interface Turner {
+  /** Something is queued. */
+  turnWanted(): void;
+  /** The earliest timer, or whether any keeps the host alive, has changed. */
+  timersChanged(): void;
+  /** Turn now, with `callback(argument)` as an I/O callback. */
+  turnNow<A>(callback: (argument: A) => void, argument: A): void;
+}
+
+/** Runs what microtasks wait (promise reactions); how depends on the runtime. */
+export type DrainMicrotasks = () => void;
+
+/**
+ * Decides what runs next. It knows no kernel and no clock but its driver's.
+ *
+ * One turn: what was queued before, then I/O, then due timers, and of these only what was there when the turn began;
+ * what they queue waits for the next turn. Microtasks are drained after every callback, so that an `async` function goes
+ * on before the next callback runs, as it would on the host's own loop.
+ */
+export class Scheduler implements DriverHost, TimerOwner {
+  debug = false;
+  /** turns begun so far */
+  turns = 0;
+  turner: Turner | null = null;
+  /** called before the host, or the driver, may wait, and after */
+  readonly prepare = new Set<Runnable>();
+  readonly check = new Set<Runnable>();
+  readonly #queue = new RunQueue();
+  readonly #timers = new TimerHeap<LoopTimerHandle>();
+  readonly #driver: Driver;
+  readonly #owner: SchedulerOwner;
+  readonly #drainMicrotasks: DrainMicrotasks;
+  #inTurn = false;
+  #refdTimers = 0;
+
+  constructor(driver: Driver, owner: SchedulerOwner, drainMicrotasks: DrainMicrotasks) {
+    this.#driver = driver;
+    this.#owner = owner;
+    this.#drainMicrotasks = drainMicrotasks;
+  }
+
+  get inTurn(): boolean {
+    return this.#inTurn;
+  }
+
+  /** Things queued to run. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Due time of the earliest timer, Infinity if there is none. */
+  get earliestTimer(): number {
+    return this.#timers.earliest;
+  }
+
+  /** True while a pending timer keeps the host alive. */
+  get hasRefdTimers(): boolean {
+    return this.#refdTimers > 0;
+  }
+
+  now(): number {
+    return this.#driver.now();
+  }
+
+  enqueue(runnable: Runnable): void {
+    this.#queue.push(runnable);
+    if (!this.#inTurn) this.turner?.turnWanted();
+  }
+
+  dispatch<A>(callback: (argument: A) => void, argument: A): void {
+    if (this.#inTurn || this.turner === null) this.enqueue(new Dispatch(callback, argument));
+    else this.turner.turnNow(callback, argument);
+  }
+
+  report(context: ExceptionContext): void {
+    this.#owner.callExceptionHandler(context);
+  }
+
+  insertTimer(timer: LoopTimerHandle): void {
+    timer.id = this.#timers.insert(timer.when(), timer);
+    if (timer.hasRef()) this.#refdTimers++;
+    if (!this.#inTurn) this.turner?.timersChanged();
+  }
+
+  removeTimer(timer: LoopTimerHandle): void {
+    this.#timers.remove(timer.id);
+    this.#left(timer);
+    if (!this.#inTurn) this.turner?.timersChanged();
+  }
+
+  timerRefChanged(timer: LoopTimerHandle): void {
+    this.#refdTimers += timer.hasRef() ? 1 : -1;
+    if (!this.#inTurn) this.turner?.timersChanged();
+  }
+
+  /** One turn. With a callback, that is the I/O of this turn; otherwise the driver has queued it in a wait. */
+  runTurn<A>(callback?: (argument: A) => void, argument?: A): void {
+    this.turns++;
+    this.#inTurn = true;
+    const queue = this.#queue;
+    if (callback !== undefined) queue.push(new Dispatch(callback, argument as A));
+    if (this.#timers.size > 0) this.#queueDueTimers();
+    try {
+      for (let left = queue.length; left > 0; left--) {
+        const runnable = queue.shift();
+        // A callback may have cleared the queue by closing the loop.
+        if (runnable === undefined) break;
+        if (this.debug) this.#runTimed(runnable);
+        else this.#run(runnable);
+      }
+    } finally {
+      this.#inTurn = false;
+    }
+  }
+
+  /** Calls the hooks of hosts that embed this loop. */
+  runHooks(hooks: ReadonlySet<Runnable>): void {
+    for (const hook of [...hooks]) this.#run(hook);
+  }
+
+  clear(): void {
+    this.#queue.clear();
+    this.#timers.forEach((timer) => {
+      timer.id = -1;
+    });
+    this.#timers.clear();
+    this.#refdTimers = 0;
+  }
+
+  #run(runnable: Runnable): void {
+    try {
+      runnable.run();
+    } catch (exception) {
+      this.report({ message: 'Exception in a callback of the loop', exception });
+    }
+    this.#drainMicrotasks();
+  }
+
+  #runTimed(runnable: Runnable): void {
+    const start = this.#driver.now();
+    this.#run(runnable);
+    const duration = this.#driver.now() - start;
+    if (duration >= this.#owner.slowCallbackDuration) this.#owner.slowCallback(runnable, duration);
+  }
+
+  #queueDueTimers(): void {
+    const now = this.#driver.now();
+    while (this.#timers.earliest <= now) {
+      const timer = this.#timers.shift();
+      this.#left(timer);
+      this.#queue.push(timer);
+    }
+  }
+
+  #left(timer: LoopTimerHandle): void {
+    timer.id = -1;
+    if (timer.hasRef()) this.#refdTimers--;
+  }
+}
+
+/** An I/O callback in the queue. */
+class Dispatch<A> implements Runnable {
+  readonly #callback: (argument: A) => void;
+  readonly #argument: A;
+
+  constructor(callback: (argument: A) => void, argument: A) {
+    this.#callback = callback;
+    this.#argument = argument;
+  }
+
+  run(): void {
+    this.#callback(this.#argument);
+  }
+
+  toString(): string {
+    return `<I/O ${this.#callback.name || 'callback'}>`;
+  }
+}

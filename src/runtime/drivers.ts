@@ -1,0 +1,87 @@
+import { NodeDriver } from '../drivers/node/index.ts';
+import { type Driver, type DriverFeature, NotSupportedError } from '../interface/index.ts';
+
+/** One kind of loop: its driver's name, and whether it works here. */
+export interface DriverInfo {
+  readonly name: string;
+  readonly description: string;
+  /** null: it works here; else why not */
+  readonly unavailable: string | null;
+}
+
+interface Entry extends DriverInfo {
+  create(): Driver;
+}
+
+const notYet = 'not part of this version';
+
+const known: readonly Entry[] = [
+  {
+    name: 'node',
+    description: "libuv, through Node's public API",
+    unavailable: null,
+    create: () => new NodeDriver(),
+  },
+  ...(
+    [
+      ['epoll', 'epoll(7), spoken to directly'],
+      ['kqueue', 'kqueue(2), spoken to directly'],
+      ['poll', 'poll(2), spoken to directly'],
+      ['select', 'select(2), spoken to directly'],
+      ['uring', 'io_uring(7), spoken to directly'],
+      ['simulation', 'virtual time and a simulated network'],
+    ] as const
+  ).map(([name, description]) => ({
+    name,
+    description,
+    unavailable: notYet,
+    create: () => refuse(name, notYet),
+  })),
+];
+
+/** Every kind of loop there is, and which of them work here. */
+export function listDrivers(): DriverInfo[] {
+  return known.map(({ name, description, unavailable }) => ({ name, description, unavailable }));
+}
+
+/**
+ * Makes a driver.
+ *
+ * @param name `TULIPA_LOOP`, else the best that works here, unless given
+ * @throws {RangeError} there is no such driver
+ * @throws {NotSupportedError} it does not work here
+ */
+export function createDriver(name = environment('TULIPA_LOOP') ?? 'node'): Driver {
+  const entry = known.find((candidate) => candidate.name === name);
+  if (entry === undefined) {
+    throw new RangeError(
+      `Cannot make a loop: there is no driver '${name}'; there are ${known.map((k) => k.name).join(', ')}`,
+    );
+  }
+  if (entry.unavailable !== null) refuse(name, entry.unavailable);
+  return entry.create();
+}
+
+/** The drivers that work here and offer `feature`, by name. */
+export function driversOffering(feature: DriverFeature | 'blocking'): string[] {
+  return known
+    .filter(({ unavailable, create }) => unavailable === null && offers(create(), feature))
+    .map(({ name }) => name);
+}
+
+function offers(driver: Driver, feature: DriverFeature | 'blocking'): boolean {
+  if (feature === 'blocking') return driver.canBlock;
+  driver.attach({ dispatch() {}, inTurn: false, report() {} });
+  const offered = driver[feature] !== null;
+  driver.close();
+  return offered;
+}
+
+function refuse(name: string, why: string): never {
+  throw new NotSupportedError('driver', name, `Cannot make a loop with the ${name} driver: ${why}`);
+}
+
+/** An environment variable; undefined where it is empty or the runtime has none. */
+export function environment(name: string): string | undefined {
+  return globalThis.process?.env?.[name] || undefined;
+}

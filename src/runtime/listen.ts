@@ -1,0 +1,103 @@
+import {
+  type EventLoop,
+  type Listener,
+  type ListenerSink,
+  type ListenOptions,
+  type NameOperations,
+  type ResolvedAddress,
+  type ServerOptions,
+  type StreamOperations,
+  type StreamTarget,
+  type Suspension,
+  SystemError,
+} from '../interface/index.ts';
+import { resolve } from './addresses.ts';
+import { OperationFuture } from './operation-future.ts';
+
+export const backlogDefault = 100;
+
+/** getaddrinfo(3): wildcard addresses where no host is given */
+const AI_PASSIVE = 1;
+
+/** Tries this often to find one port that is free for all addresses, where any port will do. */
+const samePortTries = 5;
+
+/** Listens on every address of the server's hosts, or on none. */
+export function* listenOnHosts(
+  loop: EventLoop,
+  streams: StreamOperations,
+  names: NameOperations,
+  options: ServerOptions,
+  sink: ListenerSink,
+): Generator<Suspension, Listener[], unknown> {
+  const { host = null, port = 0, family, flags = 0 } = options;
+  const hosts = typeof host === 'string' || host === null ? [host || null] : host;
+  const addresses = new Map<string, ResolvedAddress>();
+  for (const one of hosts) {
+    const found = yield* resolve(loop, names, one || null, port, {
+      family,
+      flags: flags | AI_PASSIVE,
+      type: 'stream',
+    });
+    for (const address of found) addresses.set(`${address.host} ${address.port}`, address);
+  }
+  const listen: ListenOptions = {
+    backlog: options.backlog ?? backlogDefault,
+    reusePort: options.reusePort === true,
+    keepAlive: options.keepAlive === true,
+  };
+  for (let tries = 1; ; tries++) {
+    try {
+      return yield* listenOnAll(loop, streams, [...addresses.values()], listen, sink);
+    } catch (error) {
+      const taken = error instanceof SystemError && error.code === 'EADDRINUSE';
+      if (port !== 0 || !taken || addresses.size === 1 || tries === samePortTries) throw error;
+    }
+  }
+}
+
+function* listenOnAll(
+  loop: EventLoop,
+  streams: StreamOperations,
+  addresses: readonly ResolvedAddress[],
+  options: ListenOptions,
+  sink: ListenerSink,
+): Generator<Suspension, Listener[], unknown> {
+  const listeners: Listener[] = [];
+  let unavailable: unknown = null;
+  try {
+    for (const address of addresses) {
+      // Where any port will do, all addresses get the one that the first was given.
+      const first = listeners[0]?.address;
+      const port = address.port === 0 && first !== undefined && 'port' in first ? first.port : address.port;
+      try {
+        listeners.push(yield* listenOn(loop, streams, { ...address, kind: 'internet', port }, options, sink));
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+        unavailable = error;
+      }
+    }
+  } catch (error) {
+    for (const listener of listeners) listener.close();
+    throw error;
+  }
+  if (listeners.length === 0) throw unavailable;
+  return listeners;
+}
+
+export function listenOn(
+  loop: EventLoop,
+  streams: StreamOperations,
+  target: StreamTarget,
+  options: ListenOptions,
+  sink: ListenerSink,
+): OperationFuture<Listener> {
+  return new OperationFuture<Listener>(loop, (completion) =>
+    streams.listen(target, options, sink, completion),
+  );
+}
+
+/** The machine has no such address, or not that family: others may do. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof SystemError && (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT');
+}

@@ -1,0 +1,3 @@
+/** Transports over channels: flow control and the protocol calls, written once for every driver. */
+export { highWaterMark } from './flow-control.ts';
+export { StreamTransport, type TransportKeeper, type TransportLoop } from './stream-transport.ts';

@@ -1,0 +1,403 @@
+import {
+  type BaseProtocol,
+  type BufferedProtocol,
+  type ExceptionContext,
+  type ExtraInfo,
+  type Protocol,
+  type Runnable,
+  StateError,
+  type StreamChannel,
+  type StreamProtocol,
+  type StreamSink,
+  SystemError,
+  type Transport,
+} from '../interface/index.ts';
+import { copyContext, enterContext, leaveContext, warn } from '../loop/index.ts';
+import { copyBytes } from './copy-bytes.ts';
+import { writeLimits } from './flow-control.ts';
+
+/** Writes after the end that are dropped in silence; from the next one on there is a warning. */
+const silentWritesMax = 4;
+
+/** What a transport needs of the loop it belongs to. */
+export interface TransportLoop {
+  enqueue(runnable: Runnable): void;
+  callExceptionHandler(context: ExceptionContext): void;
+  getDebug(): boolean;
+  /** turns begun so far */
+  readonly turns: number;
+}
+
+/** Who wants to know when a transport begins and ends: its server, and the loop. */
+export interface TransportKeeper {
+  attach(transport: StreamTransport): void;
+  detach(transport: StreamTransport): void;
+}
+
+/**
+ * A stream, over any driver's channel. Flow control and the rules of when a protocol is called are here, once.
+ *
+ * Writing. The first write of a turn goes to the kernel at once; more of the same turn are collected and sent together
+ * in the next one, so that a header and a body, or ten thousand small answers, cost a system call and not ten thousand.
+ * At most one write is with the channel; what comes meanwhile waits in `#queued`.
+ *
+ * Ending. `connectionLost` is queued exactly once, by whatever comes first: `abort`, a fatal error, or `close` once
+ * everything is sent. The channel is closed after it, even if it throws.
+ */
+export class StreamTransport implements Transport, StreamSink {
+  readonly #loop: TransportLoop;
+  readonly #channel: StreamChannel;
+  readonly #keepers: readonly TransportKeeper[];
+  readonly #context = copyContext();
+  #protocol: StreamProtocol;
+  #buffered: BufferedProtocol | null = null;
+  #queued: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #sendingBytes = 0;
+  #flushQueued = false;
+  #turnOfWrite = -1;
+  #limits = writeLimits();
+  #writingPaused = false;
+  #readingPaused = false;
+  #endReceived = false;
+  #eofWritten = false;
+  #closing = false;
+  #lost = false;
+  #writesAfterEnd = 0;
+
+  constructor(
+    loop: TransportLoop,
+    channel: StreamChannel,
+    protocol: StreamProtocol,
+    keepers: readonly TransportKeeper[],
+  ) {
+    this.#loop = loop;
+    this.#channel = channel;
+    this.#protocol = protocol;
+    this.#keepers = keepers;
+    this.setProtocol(protocol);
+    channel.start(this);
+    for (const keeper of keepers) keeper.attach(this);
+  }
+
+  /**
+   * Queues the three calls by which a connection begins: `connectionMade`, then reading, then `started`. Pausing in
+   * `connectionMade` therefore comes before the first read.
+   */
+  begin(started: () => void): void {
+    this.#later(() => this.#protocol.connectionMade?.(this));
+    this.#later(() => {
+      if (!this.#closing && !this.#readingPaused) this.#channel.startReading();
+    });
+    this.#later(started);
+  }
+
+  getExtraInfo<Name extends keyof ExtraInfo>(name: Name): ExtraInfo[Name] | null;
+  getExtraInfo<Name extends keyof ExtraInfo, D>(name: Name, fallback: D): ExtraInfo[Name] | D;
+  getExtraInfo(name: string, fallback: unknown = null): unknown {
+    if (name === 'sockname') return this.#channel.localAddress ?? fallback;
+    if (name === 'peername') return this.#channel.remoteAddress ?? fallback;
+    if (name === 'fd') return this.#channel.fd === -1 ? fallback : this.#channel.fd;
+    return fallback;
+  }
+
+  getProtocol(): StreamProtocol {
+    return this.#protocol;
+  }
+
+  setProtocol(protocol: StreamProtocol): void {
+    if (typeof protocol !== 'object' || protocol === null) {
+      throw new TypeError('Cannot set the protocol: it is not an object');
+    }
+    this.#protocol = protocol;
+    this.#buffered = isBuffered(protocol) ? protocol : null;
+  }
+
+  isClosing(): boolean {
+    return this.#closing;
+  }
+
+  close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#channel.pauseReading();
+    this.#flush();
+    if (this.getWriteBufferSize() === 0) this.#lose(null);
+  }
+
+  abort(): void {
+    this.#end(null);
+  }
+
+  pauseReading(): void {
+    if (this.#closing || this.#readingPaused) return;
+    this.#readingPaused = true;
+    this.#channel.pauseReading();
+  }
+
+  resumeReading(): void {
+    if (this.#closing || !this.#readingPaused) return;
+    this.#readingPaused = false;
+    if (!this.#endReceived) this.#channel.startReading();
+  }
+
+  isReading(): boolean {
+    return !this.#closing && !this.#readingPaused && !this.#endReceived;
+  }
+
+  write(data: Uint8Array): void {
+    if (!(data instanceof Uint8Array)) throw new TypeError('Cannot write: the data is not a Uint8Array');
+    if (this.#eofWritten)
+      throw new StateError('ERR_WRITE_AFTER_EOF', 'Cannot write: writeEof was called before');
+    if (data.length === 0) return;
+    if (this.#closing) {
+      if (++this.#writesAfterEnd > silentWritesMax) {
+        warn('WriteAfterEndWarning', 'A transport was written to after its end; the data is dropped');
+      }
+      return;
+    }
+    if (this.#queuedBytes === 0 && this.#sendingBytes === 0 && this.#turnOfWrite !== this.#loop.turns) {
+      this.#turnOfWrite = this.#loop.turns;
+      this.#sendingBytes = this.#channel.write([data]);
+    } else {
+      this.#queued.push(data);
+      this.#queuedBytes += data.length;
+      // Collect no more than what fits below the high-water mark: above it the protocol would be paused for bytes that
+      // the kernel could have taken.
+      if (this.#queuedBytes > this.#limits.high) this.#flush();
+      else if (this.#sendingBytes === 0) this.#queueFlush();
+    }
+    this.#pauseIfFull();
+  }
+
+  writelines(parts: Iterable<Uint8Array>): void {
+    const all = [...parts];
+    for (const part of all) {
+      if (!(part instanceof Uint8Array))
+        throw new TypeError('Cannot write: a part of the data is not a Uint8Array');
+    }
+    this.write(joined(all));
+  }
+
+  canWriteEof(): boolean {
+    return true;
+  }
+
+  writeEof(): void {
+    if (this.#closing || this.#eofWritten) return;
+    this.#eofWritten = true;
+    this.#flush();
+    if (this.getWriteBufferSize() === 0) this.#channel.shutdown();
+  }
+
+  setWriteBufferLimits(limits?: { high?: number | undefined; low?: number | undefined }): void {
+    this.#limits = writeLimits(limits);
+    this.#pauseIfFull();
+  }
+
+  getWriteBufferLimits(): { low: number; high: number } {
+    return { low: this.#limits.low, high: this.#limits.high };
+  }
+
+  getWriteBufferSize(): number {
+    return this.#queuedBytes + this.#sendingBytes;
+  }
+
+  /** Whether a pending connection keeps the host alive; true at first. */
+  setRef(ref: boolean): void {
+    if (ref) this.#channel.ref();
+    else this.#channel.unref();
+  }
+
+  // What the channel delivers.
+
+  data(chunk: Uint8Array, lent: boolean): void {
+    if (this.#closing) return;
+    const previous = enterContext(this.#context);
+    try {
+      if (this.#buffered !== null) this.#fill(chunk);
+      else (this.#protocol as Protocol).dataReceived?.(lent ? copyBytes(chunk) : chunk);
+    } catch (error) {
+      this.#fatal(error, 'Fatal error: the protocol could not take the data');
+    } finally {
+      leaveContext(previous);
+    }
+  }
+
+  end(): void {
+    if (this.#closing) return;
+    this.#endReceived = true;
+    const previous = enterContext(this.#context);
+    let keepOpen: unknown;
+    try {
+      keepOpen = this.#protocol.eofReceived?.();
+    } catch (error) {
+      this.#fatal(error, 'Fatal error: eofReceived failed');
+      return;
+    } finally {
+      leaveContext(previous);
+    }
+    if (keepOpen !== true) this.close();
+  }
+
+  failed(error: Error): void {
+    this.#fatal(error, 'Fatal error on the connection');
+  }
+
+  writeProgress(pending: number): void {
+    if (this.#lost) return;
+    this.#sendingBytes = pending;
+    if (pending === 0) this.#flush();
+    this.#resumeIfDrained();
+    if (this.getWriteBufferSize() > 0 || this.#lost) return;
+    if (this.#closing) this.#lose(null);
+    else if (this.#eofWritten) this.#channel.shutdown();
+  }
+
+  shutdownDone(): void {
+    // Nothing to do: the peer's own end, or our close, is what follows.
+  }
+
+  closed(): void {
+    for (const keeper of this.#keepers) keeper.detach(this);
+  }
+
+  /** Passes a chunk through the protocol's own buffer, in as many parts as that takes. */
+  #fill(chunk: Uint8Array): void {
+    let rest = chunk;
+    while (rest.length > 0 && !this.#closing) {
+      // The protocol may have been replaced by the part before.
+      const protocol = this.#buffered;
+      if (protocol === null) {
+        (this.#protocol as Protocol).dataReceived?.(copyBytes(rest));
+        return;
+      }
+      const buffer = protocol.getBuffer(-1);
+      if (!(buffer instanceof Uint8Array) || buffer.length === 0) {
+        throw new StateError('ERR_EMPTY_BUFFER', 'Cannot read: getBuffer returned no room');
+      }
+      const part = rest.subarray(0, buffer.length);
+      buffer.set(part);
+      rest = rest.subarray(part.length);
+      protocol.bufferUpdated(part.length);
+    }
+  }
+
+  #queueFlush(): void {
+    if (this.#flushQueued) return;
+    this.#flushQueued = true;
+    this.#later(() => {
+      this.#flushQueued = false;
+      const before = this.getWriteBufferSize();
+      this.#flush();
+      if (before === 0 || this.#lost) return;
+      this.#resumeIfDrained();
+    });
+  }
+
+  /** Hands what is queued to the channel, if it has nothing in hand. */
+  #flush(): void {
+    if (this.#lost || this.#queuedBytes === 0 || this.#sendingBytes > 0) return;
+    const chunks = this.#queued;
+    this.#queued = [];
+    this.#queuedBytes = 0;
+    this.#turnOfWrite = this.#loop.turns;
+    this.#sendingBytes = this.#channel.write(chunks);
+  }
+
+  #pauseIfFull(): void {
+    if (this.#writingPaused || this.getWriteBufferSize() <= this.#limits.high) return;
+    this.#writingPaused = true;
+    this.#guarded('pauseWriting');
+  }
+
+  #resumeIfDrained(): void {
+    if (!this.#writingPaused || this.getWriteBufferSize() > this.#limits.low) return;
+    this.#writingPaused = false;
+    this.#guarded('resumeWriting');
+  }
+
+  #guarded(name: 'pauseWriting' | 'resumeWriting'): void {
+    const previous = enterContext(this.#context);
+    try {
+      this.#protocol[name]?.();
+    } catch (exception) {
+      this.#report(`protocol.${name}() failed`, exception);
+    } finally {
+      leaveContext(previous);
+    }
+  }
+
+  #fatal(error: unknown, message: string): void {
+    // Peers come and go; that is no error of the program's.
+    if (!(error instanceof SystemError) || this.#loop.getDebug()) this.#report(message, error);
+    this.#end(error instanceof Error ? error : new Error(String(error), { cause: error }));
+  }
+
+  #report(message: string, exception: unknown): void {
+    this.#loop.callExceptionHandler({ message, exception, transport: this, protocol: this.#protocol });
+  }
+
+  /** Ends now: what is not sent is dropped. */
+  #end(error: Error | null): void {
+    if (this.#lost) return;
+    this.#closing = true;
+    this.#queued = [];
+    this.#queuedBytes = 0;
+    this.#channel.pauseReading();
+    this.#lose(error);
+  }
+
+  #lose(error: Error | null): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    this.#later(() => {
+      try {
+        this.#protocol.connectionLost?.(error);
+      } finally {
+        if (this.#sendingBytes > 0) this.#channel.abort();
+        else this.#channel.close();
+        this.#sendingBytes = 0;
+      }
+    });
+  }
+
+  /** Queues a call in the context of whoever made this endpoint; what it throws is reported. */
+  #later(callback: () => void): void {
+    this.#loop.enqueue({
+      run: () => {
+        const previous = enterContext(this.#context);
+        try {
+          callback();
+        } catch (exception) {
+          this.#report('Exception in a callback of the transport', exception);
+        } finally {
+          leaveContext(previous);
+        }
+      },
+    });
+  }
+
+  toString(): string {
+    const state = this.#lost ? 'lost' : this.#closing ? 'closing' : 'open';
+    return `<StreamTransport ${state} buffered=${this.getWriteBufferSize()}>`;
+  }
+}
+
+function isBuffered(protocol: BaseProtocol): protocol is BufferedProtocol {
+  return typeof (protocol as Partial<BufferedProtocol>).getBuffer === 'function';
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const only = parts[0];
+  if (parts.length === 1 && only !== undefined) return only;
+  let bytes = 0;
+  for (const part of parts) bytes += part.length;
+  const all = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

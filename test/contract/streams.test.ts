@@ -1,0 +1,3 @@
+import { testStreams } from './streams-contract.ts';
+
+testStreams('node');
