@@ -12,10 +12,11 @@ import {
   coroutine,
   getRunningLoop,
   type InternetAddress,
-  LoopError,
+  LineTooLongError,
   run,
   type StreamReader,
   type StreamWriter,
+  SystemError,
   startServer,
 } from 'tulipa';
 
@@ -52,8 +53,8 @@ const welcome = coroutine(function* (reader: StreamReader, writer: StreamWriter)
       if (text !== '') tell(`${name}: ${text}`, writer);
     }
   } catch (error) {
-    // A line without end, a connection that broke: that guest's affair alone. A cancellation goes on its way.
-    if (!(error instanceof LoopError) || error.code === 'ERR_CANCELLED') throw error;
+    // A line without end, a connection that broke: that guest's affair alone.
+    if (!(error instanceof LineTooLongError || error instanceof SystemError)) throw error;
   } finally {
     const name = guests.get(writer);
     guests.delete(writer);
@@ -69,15 +70,14 @@ await run(function* () {
     port: Number(process.argv[2] ?? 8889),
     limit: LINE_BYTES_MAX,
   });
-  const { host, port } = server.sockets[0] as InternetAddress;
-  console.log(`listening on ${host}:${port}`);
-
   const stopped = loop.createFuture<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     loop.addSignalHandler(signal, () => {
       if (!stopped.done()) stopped.setResult();
     });
   }
+  const { host, port } = server.sockets[0] as InternetAddress;
+  console.log(`listening on ${host}:${port}`);
   yield* stopped;
   yield* server.stop({ grace: 0 });
 });

@@ -37,15 +37,14 @@ await run(function* () {
     host: '127.0.0.1',
     port: Number(process.argv[2] ?? 8888),
   });
-  const { host, port } = server.sockets[0] as InternetAddress;
-  console.log(`listening on ${host}:${port}`);
-
   const stopped = loop.createFuture<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     loop.addSignalHandler(signal, () => {
       if (!stopped.done()) stopped.setResult();
     });
   }
+  const { host, port } = server.sockets[0] as InternetAddress;
+  console.log(`listening on ${host}:${port}`);
   yield* stopped;
   yield* server.stop({ grace: 500 });
 });

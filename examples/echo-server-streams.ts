@@ -30,15 +30,14 @@ async function echo(reader: StreamReader, writer: StreamWriter): Promise<void> {
 await run(async () => {
   const loop = getRunningLoop();
   const server = await startServer(echo, { host: '127.0.0.1', port: Number(process.argv[2] ?? 8888) });
-  const { host, port } = server.sockets[0] as InternetAddress;
-  console.log(`listening on ${host}:${port}`);
-
   const stopped = loop.createFuture<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     loop.addSignalHandler(signal, () => {
       if (!stopped.done()) stopped.setResult();
     });
   }
+  const { host, port } = server.sockets[0] as InternetAddress;
+  console.log(`listening on ${host}:${port}`);
   await stopped;
   await server.stop({ grace: 500 });
 });

@@ -61,15 +61,14 @@ const proxy = coroutine(function* (reader: StreamReader, writer: StreamWriter) {
 await run(function* () {
   const loop = getRunningLoop();
   const server = yield* startServer(proxy, { host: '127.0.0.1', port: Number(listenPort) });
-  const { host, port } = server.sockets[0] as InternetAddress;
-  console.log(`listening on ${host}:${port}`);
-
   const stopped = loop.createFuture<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     loop.addSignalHandler(signal, () => {
       if (!stopped.done()) stopped.setResult();
     });
   }
+  const { host, port } = server.sockets[0] as InternetAddress;
+  console.log(`listening on ${host}:${port}`);
   yield* stopped;
   yield* server.stop({ grace: 0 });
 });

@@ -57,15 +57,14 @@ await run(async () => {
     limit: 8 * 1024,
     maxConnections: 1000,
   });
-  const { host, port } = server.sockets[0] as InternetAddress;
-  console.log(`listening on ${host}:${port}`);
-
   const stopped = loop.createFuture<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     loop.addSignalHandler(signal, () => {
       if (!stopped.done()) stopped.setResult();
     });
   }
+  const { host, port } = server.sockets[0] as InternetAddress;
+  console.log(`listening on ${host}:${port}`);
   await stopped;
   await server.stop({ grace: 500 });
 });

@@ -15,19 +15,23 @@ export type CoroutineBody<T> = Generator<Suspension, T, unknown>;
  *
  * @see PEP 3156, "Coroutines"; PEP 380
  */
-export function coroutine<Args extends unknown[], T>(
-  body: (...args: Args) => CoroutineBody<T>,
-): (...args: Args) => Coroutine<T> {
-  if (typeof body !== 'function') throw new TypeError('Cannot make a coroutine: not a generator function');
-  return named(body.name, (...args: Args) => new Coroutine(body.name, body(...args)));
+export function coroutine<This, Args extends unknown[], T>(
+  body: (this: This, ...args: Args) => CoroutineBody<T>,
+): (this: This, ...args: Args) => Coroutine<T> {
+  checkBody(body, 'a coroutine');
+  return named(body.name, function (this: This, ...args: Args) {
+    return new Coroutine(body.name, body.apply(this, args));
+  });
 }
 
 /** As `coroutine`, but a call starts a task: the keynote's decorator. Needs a running loop at the call. */
-export function task<Args extends unknown[], T>(
-  body: (...args: Args) => CoroutineBody<T>,
-): (...args: Args) => Task<T> {
-  if (typeof body !== 'function') throw new TypeError('Cannot make a task: not a generator function');
-  return named(body.name, (...args: Args) => createTask(body(...args), { name: undefined }));
+export function task<This, Args extends unknown[], T>(
+  body: (this: This, ...args: Args) => CoroutineBody<T>,
+): (this: This, ...args: Args) => Task<T> {
+  checkBody(body, 'a task');
+  return named(body.name, function (this: This, ...args: Args) {
+    return createTask(new Coroutine(body.name, body.apply(this, args)));
+  });
 }
 
 /** Made by the functions that `coroutine` gives. */
@@ -49,12 +53,8 @@ export class Coroutine<T> implements CoroutineInterface<T> {
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): PromiseLike<A | B> {
     // The awaiting function stands still meanwhile, so that its context can be lent.
-    const context = asyncOwner()?.asyncContext;
-    const body = this.take();
-    return createTask(body, { name: this.name || undefined, context: context ?? undefined }).then(
-      onFulfilled,
-      onRejected,
-    );
+    const context = asyncOwner()?.asyncContext ?? undefined;
+    return createTask<T>(this, { context }).then(onFulfilled, onRejected);
   }
 
   close(): void {
@@ -87,6 +87,17 @@ export class Coroutine<T> implements CoroutineInterface<T> {
 /** True for what a call of a `coroutine` function gives. */
 export function isCoroutine(value: unknown): value is Coroutine<unknown> {
   return value instanceof Coroutine;
+}
+
+const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as new () => unknown;
+
+function checkBody(body: unknown, what: string): void {
+  if (typeof body !== 'function') throw new TypeError(`Cannot make ${what}: not a generator function`);
+  if (body instanceof AsyncFunction) {
+    throw new TypeError(
+      `Cannot make ${what} of ${body.name}: an async function is awaited, or given to createTask`,
+    );
+  }
 }
 
 function named<F>(name: string, callee: F): F {

@@ -15,8 +15,9 @@ import {
   getEventLoop,
   leaveContext,
   ownContext,
+  traceHere,
 } from '../loop/index.ts';
-import { describeFuture, inspect } from './describe.ts';
+import { describeFuture, inspect, type State } from './describe.ts';
 import { type LostException, reportUnlessAwaited, watchForLoss } from './lost-exception.ts';
 import { Reaction } from './reaction.ts';
 
@@ -46,6 +47,9 @@ export class Future<T> implements FutureInterface<T> {
   #cancelledError: CancelledError | null = null;
   #waiters: Runnable | Runnable[] | null = null;
   #lost: LostException | null = null;
+  readonly #trace: string | undefined;
+  /** @internal calls of `then` that the loop has not answered yet: later ones are not to overtake them */
+  reactions = 0;
   /**
    * @internal Set by `yield*` just before it suspends: tells a task `yield* future` from `yield future`, which would
    * never see the result.
@@ -54,6 +58,7 @@ export class Future<T> implements FutureInterface<T> {
 
   constructor(options?: FutureOptions) {
     this.loop = options?.loop ?? getEventLoop();
+    if (this.loop.getDebug()) this.#trace = traceHere(new.target);
   }
 
   get [futureMarker](): true {
@@ -135,7 +140,7 @@ export class Future<T> implements FutureInterface<T> {
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Future<A | B> {
-    const derived = new DerivedFuture<A | B>({ loop: this.loop });
+    const derived = new DerivedFuture<A | B>(this);
     new Reaction(this, derived, onFulfilled, onRejected).register();
     return derived;
   }
@@ -181,12 +186,16 @@ export class Future<T> implements FutureInterface<T> {
     else if (Array.isArray(this.#waiters)) this.#waiters = this.#waiters.filter((other) => other !== waiter);
   }
 
-  /** @internal How many wait, and the names of the done callbacks among them. */
+  /** @internal What is queued when there is an outcome: the names of callbacks and waiting tasks. */
   waiterNames(): string[] {
     const all = this.#waiters === null ? [] : Array.isArray(this.#waiters) ? this.#waiters : [this.#waiters];
-    return all.map((waiter) =>
-      waiter instanceof DoneCallback ? waiter.callback.name || '(anonymous)' : String(waiter),
-    );
+    // The whole text of a waiting task would tell of who waits for that one, and so on; in a deadlock, for ever.
+    return all.map((waiter) => (waiter instanceof Future ? waiter.shortName() : String(waiter)));
+  }
+
+  /** @internal */
+  shortName(): string {
+    return `<${this.constructor.name} ${this.describeOutcome().state}>`;
   }
 
   /**
@@ -195,6 +204,11 @@ export class Future<T> implements FutureInterface<T> {
    */
   giveUp(error: CancelledError): boolean {
     return this.cancel(error.reason);
+  }
+
+  /** @internal Whether it was asked to give up and ended, not cancelled, without ever having been told. */
+  get endedUntold(): boolean {
+    return false;
   }
 
   /** @internal Calls the one method of `receiver` that fits the outcome; there must be one. */
@@ -216,12 +230,17 @@ export class Future<T> implements FutureInterface<T> {
   }
 
   /** @internal */
-  describeOutcome(): { state: string; outcome?: unknown } {
+  describeOutcome(): State {
     if (this.#state === pending) return { state: 'pending' };
     if (this.#state === cancelled) return { state: 'cancelled' };
     return this.#state === fulfilled
-      ? { state: 'finished', outcome: this.#outcome }
-      : { state: 'finished', outcome: { exception: this.#outcome } };
+      ? { state: 'finished', result: this.#outcome }
+      : { state: 'finished', exception: this.#outcome };
+  }
+
+  /** @internal Where it was made, in debug mode. */
+  get sourceTrace(): string | undefined {
+    return this.#trace;
   }
 
   /** @internal Whether an exception is the outcome, without counting as having looked at it. */
@@ -240,10 +259,16 @@ export class Future<T> implements FutureInterface<T> {
     this.#mustBePending('exception');
     this.#state = failed;
     this.#outcome = exception;
-    const awaited = this.#waiters !== null;
     // Whoever waits is queued first, and so has asked for the exception before its loss is looked into.
     this.#wake();
-    this.#lost = this.watchException(exception, awaited);
+    this.#lost = this.watchException(exception);
+  }
+
+  /** @internal Somebody has it in hand and will look at it later: a loss shows when the future is collected. */
+  handOver(): void {
+    if (this.#lost === null) return;
+    this.markRetrieved();
+    this.#lost = watchForLoss(this, this.#outcome);
   }
 
   /** False if there was an outcome. `error` is the very error to throw, where there is one already. */
@@ -261,8 +286,8 @@ export class Future<T> implements FutureInterface<T> {
   }
 
   /** Sees to it that an exception nobody asks for is reported. */
-  protected watchException(exception: unknown, awaited: boolean): LostException | null {
-    return awaited ? null : watchForLoss(this, exception);
+  protected watchException(exception: unknown): LostException {
+    return watchForLoss(this, exception);
   }
 
   #mustBePending(what: string): void {
@@ -275,6 +300,8 @@ export class Future<T> implements FutureInterface<T> {
     const waiters = this.#waiters;
     if (waiters === null) return;
     this.#waiters = null;
+    // Nobody is left to run them. A promise that is followed may well come so late.
+    if (this.loop.isClosed()) return;
     if (Array.isArray(waiters)) for (const waiter of waiters) this.loop.enqueue(waiter);
     else this.loop.enqueue(waiters);
   }
@@ -282,34 +309,65 @@ export class Future<T> implements FutureInterface<T> {
 
 /** @internal What `then` returns: settled by what the reaction returns. Nobody may be looking, and it may have been cancelled. */
 export class DerivedFuture<T> extends Future<T> {
+  /** the future whose outcome is waited for, where there is one to ask */
+  #source: Future<unknown> | null;
+  #untold = false;
+
+  constructor(source: Future<unknown>) {
+    super({ loop: source.getLoop() });
+    this.#source = source;
+  }
+
+  /** Whoever waits for the end of a chain waits for its start. */
+  override giveUp(error: CancelledError): boolean {
+    const source = this.#source;
+    return source === null || source.done() ? super.giveUp(error) : source.giveUp(error);
+  }
+
+  override get endedUntold(): boolean {
+    return this.#untold && !this.cancelled();
+  }
+
+  /** Lets go of the source, or a long chain would be kept whole. */
+  sourceEnded(source: Future<unknown>): void {
+    if (source.endedUntold) this.#untold = true;
+    this.#source = null;
+  }
+
   adopt(value: T | PromiseLike<T>): void {
     if ((typeof value !== 'object' || value === null) && typeof value !== 'function') {
       if (!this.done()) this.fulfil(value as T);
     } else if ((value as unknown) === this) {
       this.reject(new TypeError('Cannot resolve a future with itself'));
     } else {
+      const source = value instanceof Future ? value : null;
+      this.#source = source;
       // The engine knows best how to follow a thenable: `then` read once, called once, believed once.
       void new Promise<T>((resolve) => resolve(value)).then(
         (result) => {
+          if (source !== null) this.sourceEnded(source);
           if (!this.done()) this.fulfil(result);
         },
-        (exception: unknown) => this.reject(exception),
+        (exception: unknown) => {
+          if (source !== null) this.sourceEnded(source);
+          this.reject(exception);
+        },
       );
     }
   }
 
   reject(exception: unknown): void {
-    if (!this.done()) this.fail(exception);
+    if (this.done()) return;
+    if (exception instanceof CancelledError) this.cancelWith(exception);
+    else this.fail(exception);
   }
 
   cancelWith(error: CancelledError): void {
     this.settleCancelled(error.reason, error);
   }
 
-  protected override watchException(exception: unknown, awaited: boolean): LostException | null {
-    return awaited
-      ? null
-      : reportUnlessAwaited(this, exception, 'Exception in a reaction to a future was never retrieved');
+  protected override watchException(exception: unknown): LostException {
+    return reportUnlessAwaited(this, exception, 'Exception in a reaction to a future was never retrieved');
   }
 }
 
@@ -366,13 +424,17 @@ class DoneCallback<T> implements Runnable {
       this.callback(this.#future);
     } catch (exception) {
       this.#future.getLoop().callExceptionHandler({
-        message: `Exception in done callback ${this.callback.name || '(anonymous)'}`,
+        message: `Exception in done callback ${this}`,
         exception,
         future: this.#future,
       });
     } finally {
       leaveContext(previous);
     }
+  }
+
+  toString(): string {
+    return this.callback.name || '(anonymous)';
   }
 }
 

@@ -6,7 +6,8 @@ import {
 } from '../interface/index.ts';
 import { getEventLoop } from '../loop/index.ts';
 import { ensureFuture } from './ensure-future.ts';
-import { Future } from './future.ts';
+import { Future, isFuture } from './future.ts';
+import { isThenable } from './kinds.ts';
 
 /** The results of a tuple of awaitables, in its order. */
 export type Gathered<A extends readonly Awaitable<unknown>[]> = { -readonly [I in keyof A]: Awaited<A[I]> };
@@ -21,7 +22,7 @@ export type GatheredOutcomes<A extends readonly Awaitable<unknown>[]> = {
  *
  * The first failure, or cancellation of one of them, ends the gather with it; the others run on, and what they throw
  * later counts as seen. With `returnExceptions` errors take the places of results. Cancelling the gather cancels all
- * that are not done. Something that is given twice runs once.
+ * that are not done. Something that is given twice runs once. Unless all can be waited for, nothing is started.
  *
  * @throws {TypeError} something that cannot be waited for
  * @throws {RangeError} futures of different loops
@@ -39,29 +40,30 @@ export function gather(
   awaitables: readonly Awaitable<unknown>[],
   options?: { returnExceptions?: boolean | undefined },
 ): Future<unknown[]> {
-  const { children, loop } = toFutures(awaitables);
+  // A future is an iterable too, an endless one while it is pending.
+  if (isThenable(awaitables) || typeof awaitables?.[Symbol.iterator] !== 'function') {
+    throw new TypeError('Cannot gather: give an array of things to wait for');
+  }
+  const all = [...awaitables];
+  const loop = commonLoop(all);
+  const futures = new Map(all.map((awaitable) => [awaitable, null as FutureInterface<unknown> | null]));
+  for (const awaitable of futures.keys()) futures.set(awaitable, ensureFuture(awaitable, { loop }));
+  const children = all.map((awaitable) => futures.get(awaitable) as FutureInterface<unknown>);
   return new GatheringFuture(children, loop, options?.returnExceptions === true);
 }
 
-function toFutures(awaitables: Iterable<Awaitable<unknown>>): {
-  children: FutureInterface<unknown>[];
-  loop: EventLoop;
-} {
-  const made = new Map<Awaitable<unknown>, FutureInterface<unknown>>();
-  const children: FutureInterface<unknown>[] = [];
+/** The loop of the futures among them, else the current one. */
+function commonLoop(awaitables: readonly Awaitable<unknown>[]): EventLoop {
   let loop: EventLoop | null = null;
   for (const awaitable of awaitables) {
-    let child = made.get(awaitable);
-    if (child === undefined) {
-      child = ensureFuture(awaitable);
-      made.set(awaitable, child);
-    }
-    loop ??= child.getLoop();
-    if (child.getLoop() !== loop)
+    if (!isThenable(awaitable))
+      throw new TypeError('Cannot gather: one is no future, coroutine, promise or other thenable');
+    if (!isFuture(awaitable)) continue;
+    loop ??= awaitable.getLoop();
+    if (awaitable.getLoop() !== loop)
       throw new RangeError('Cannot gather the futures: they belong to different loops');
-    children.push(child);
   }
-  return { children, loop: loop ?? getEventLoop() };
+  return loop ?? getEventLoop();
 }
 
 class GatheringFuture extends Future<unknown[]> {
@@ -78,10 +80,7 @@ class GatheringFuture extends Future<unknown[]> {
     const distinct = new Set(children);
     this.#left = distinct.size;
     if (distinct.size === 0) this.fulfil([]);
-    for (const child of distinct) {
-      if (child instanceof Future) child.addWaiter({ run: () => this.#childDone(child) });
-      else child.addDoneCallback(() => this.#childDone(child));
-    }
+    for (const child of distinct) child.addDoneCallback(this.#childDone);
   }
 
   override cancel(reason?: unknown): boolean {
@@ -95,31 +94,26 @@ class GatheringFuture extends Future<unknown[]> {
     return asked;
   }
 
-  #childDone(child: FutureInterface<unknown>): void {
+  readonly #childDone = (child: FutureInterface<unknown>): void => {
     this.#left--;
-    const exception = outcomeOf(child).exception;
+    const { failed, value } = outcomeOf(child);
     if (this.done()) return;
-    if (!this.#returnExceptions && exception !== null) {
-      if (this.#cancelAsked) this.settleCancelled(this.#cancelReason, null);
-      else this.fail(exception);
+    if (failed && !this.#returnExceptions) {
+      if (this.#cancelAsked && value instanceof CancelledError)
+        this.settleCancelled(this.#cancelReason, null);
+      else this.fail(value);
     } else if (this.#left === 0) {
       if (this.#cancelAsked) this.settleCancelled(this.#cancelReason, null);
-      else
-        this.fulfil(
-          this.#children.map((done) => outcomeOf(done)).map(({ exception, result }) => exception ?? result),
-        );
+      else this.fulfil(this.#children.map((done) => outcomeOf(done).value));
     }
-  }
+  };
 }
 
-function outcomeOf(future: FutureInterface<unknown>): { exception: unknown; result: unknown } {
-  if (future.cancelled()) {
-    try {
-      future.result();
-    } catch (error) {
-      return { exception: error instanceof CancelledError ? error : new CancelledError(), result: undefined };
-    }
+/** Not by `exception()`: what is thrown may be null. */
+function outcomeOf(future: FutureInterface<unknown>): { failed: boolean; value: unknown } {
+  try {
+    return { failed: false, value: future.result() };
+  } catch (error) {
+    return { failed: true, value: error };
   }
-  const exception = future.exception();
-  return exception === null ? { exception, result: future.result() } : { exception, result: undefined };
 }

@@ -1,4 +1,5 @@
-import type { EventLoop, ExceptionContext, Future as FutureInterface } from '../interface/index.ts';
+import type { EventLoop, ExceptionContext } from '../interface/index.ts';
+import type { Future } from './future.ts';
 
 /** An exception that nobody has asked for yet. */
 export interface LostException {
@@ -6,8 +7,8 @@ export interface LostException {
 }
 
 interface Watched extends LostException {
-  readonly exception: unknown;
   readonly loop: EventLoop;
+  readonly context: ExceptionContext;
 }
 
 // Created with the first exception: most programs never have one to watch for.
@@ -19,10 +20,11 @@ let registry: FinalizationRegistry<Watched> | null = null;
  * For futures made by hand: whoever sets the exception may well come before whoever waits, so time says nothing. Tasks
  * and reactions are reported as they fail (`reportUnlessAwaited`), because JavaScript promises no collection.
  */
-export function watchForLoss(future: FutureInterface<unknown>, exception: unknown): LostException {
-  const watched: Watched = { retrieved: false, exception, loop: future.getLoop() };
-  registry ??= new FinalizationRegistry(({ retrieved, exception, loop }) => {
-    if (!retrieved) loop.callExceptionHandler({ message: 'Future exception was never retrieved', exception });
+export function watchForLoss(future: Future<unknown>, exception: unknown): LostException {
+  const context = { message: 'Future exception was never retrieved', exception, ...traceOf(future) };
+  const watched: Watched = { retrieved: false, loop: future.getLoop(), context };
+  registry ??= new FinalizationRegistry(({ retrieved, loop, context }) => {
+    if (!retrieved) loop.callExceptionHandler(context);
   });
   registry.register(future, watched);
   return watched;
@@ -33,21 +35,24 @@ export function watchForLoss(future: FutureInterface<unknown>, exception: unknow
  * waiting have run: at the end of the turn in which it failed, so to say.
  */
 export function reportUnlessAwaited(
-  future: FutureInterface<unknown>,
+  future: Future<unknown>,
   exception: unknown,
   message: string,
-  context?: Partial<ExceptionContext>,
+  more?: Partial<ExceptionContext>,
 ): LostException {
   const lost: LostException = { retrieved: false };
   const loop = future.getLoop();
-  if (loop.isClosed()) {
-    loop.callExceptionHandler({ message, exception, future, ...context });
-    return lost;
-  }
-  loop.enqueue({
+  const report = {
     run() {
-      if (!lost.retrieved) loop.callExceptionHandler({ message, exception, future, ...context });
+      if (lost.retrieved) return;
+      loop.callExceptionHandler({ message, exception, future, ...more, ...traceOf(future) });
     },
-  });
+  };
+  if (loop.isClosed()) report.run();
+  else loop.enqueue(report);
   return lost;
+}
+
+function traceOf({ sourceTrace }: Future<unknown>): Pick<ExceptionContext, 'sourceTrace'> {
+  return sourceTrace === undefined ? {} : { sourceTrace };
 }

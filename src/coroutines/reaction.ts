@@ -1,6 +1,5 @@
 import type { CancelledError, Runnable } from '../interface/index.ts';
 import {
-  type AsyncOwner,
   asyncOwner,
   Context,
   currentContext,
@@ -8,7 +7,9 @@ import {
   leaveContext,
   type OwnedWait,
 } from '../loop/index.ts';
+import { outermost } from './cancellation.ts';
 import type { DerivedFuture, Future, OutcomeReceiver } from './future.ts';
+import type { Task } from './task.ts';
 
 type OnFulfilled<T, A> = ((value: T) => A | PromiseLike<A>) | null | undefined;
 type OnRejected<B> = ((reason: unknown) => B | PromiseLike<B>) | null | undefined;
@@ -20,15 +21,16 @@ const settledPromise = Promise.resolve();
  *
  * The engine calls `then` in the async context of the awaiting function, so the reaction learns whose wait it is. That
  * task keeps it for as long as the wait lasts: cancelling the task gives up the future, and the `await` then throws the
- * task's own cancellation, with its reason and scope.
+ * task's own cancellation, with its reason and scope. A call with callbacks of the user's is nobody's wait.
  */
 export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T> {
-  readonly #future: Future<T>;
+  #future: Future<T>;
   readonly #derived: DerivedFuture<A | B>;
   readonly #onFulfilled: OnFulfilled<T, A>;
   readonly #onRejected: OnRejected<B>;
-  readonly #owner: AsyncOwner | null = asyncOwner();
-  readonly #values = currentContext().values;
+  /** what the callbacks find in their context; null for the engine's own, which look at none */
+  readonly #values: Context['values'] | null;
+  #owner: Task<unknown> | null = null;
   #cancellation: CancelledError | null = null;
 
   constructor(
@@ -41,33 +43,50 @@ export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T
     this.#derived = derived;
     this.#onFulfilled = onFulfilled;
     this.#onRejected = onRejected;
+    this.#values = isEnginesOwn(onFulfilled) ? null : currentContext().values;
   }
 
   register(): void {
-    if (this.#future.done()) {
+    const future = this.#future;
+    if (future.done() && future.reactions === 0) {
       // No turn is spent, but `then` does not call back from inside (Promises/A+ 2.2.4).
-      void settledPromise.then(() => this.#future.tell(this));
+      void settledPromise.then(() => this.#tell());
       return;
     }
-    const cancellation = this.#owner?.waitBegins(this) ?? null;
-    if (cancellation === null) {
-      this.#future.addWaiter(this);
-    } else {
-      // The cancellation was there before the wait: it does not begin, and what it was for is given up with it.
-      this.#future.giveUp(cancellation);
-      void settledPromise.then(() => this.failed(cancellation));
-    }
+    future.reactions++;
+    future.addWaiter(this);
+    if (future.done()) return;
+    if (this.#values !== null) return;
+    this.#owner = asyncOwner() as Task<unknown> | null;
+    this.#owner?.waitBegins(this);
   }
 
   cancel(error: CancelledError): boolean {
     if (!this.#future.giveUp(error)) return false;
-    this.#cancellation = error;
+    this.#cancellation = outermost(this.#cancellation, error);
     return true;
   }
 
+  /** @internal Of a wait that has begun. */
+  waitForInstead(future: Future<T>): void {
+    this.#future.removeWaiter(this);
+    this.#future.reactions--;
+    this.#future = future;
+    future.reactions++;
+    future.addWaiter(this);
+  }
+
   run(): void {
-    this.#owner?.waitEnds(this);
-    this.#future.tell(this);
+    const future = this.#future;
+    const owner = this.#owner;
+    future.reactions--;
+    if (owner !== null) {
+      owner.waitEnds(this);
+      const cancellation = this.#cancellation;
+      if (future.cancelled()) this.#cancellation = owner.takeCancelWith(cancellation);
+      else if (cancellation !== null && future.endedUntold) owner.renewCancel(cancellation);
+    }
+    this.#tell();
   }
 
   fulfilled(value: T): void {
@@ -86,7 +105,17 @@ export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T
     else this.#derived.cancelWith(thrown);
   }
 
+  #tell(): void {
+    this.#derived.sourceEnded(this.#future);
+    this.#future.tell(this);
+  }
+
   #settleBy<V>(callback: (value: V) => A | B | PromiseLike<A | B>, value: V): void {
+    if (this.#values === null) {
+      void callback(value);
+      this.#derived.adopt(undefined as A | B);
+      return;
+    }
     const previous = enterContext(new Context(this.#values));
     try {
       this.#derived.adopt(callback(value));
@@ -96,4 +125,22 @@ export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T
       leaveContext(previous);
     }
   }
+
+  toString(): string {
+    return this.#values === null ? 'await' : (this.#onFulfilled ?? this.#onRejected)?.name || '(anonymous)';
+  }
+}
+
+const textOf = Function.prototype.toString;
+let enginesText = '';
+void new Promise((resolve) => {
+  enginesText = textOf.call(resolve);
+});
+
+/**
+ * Whether the engine made the callback, as it does for an `await`, a `Promise.all` or a `resolve(future)`. Nothing else
+ * tells these from a `future.then(callback)` whose caller goes on and waits for something else.
+ */
+function isEnginesOwn(callback: unknown): boolean {
+  return typeof callback === 'function' && textOf.call(callback) === enginesText;
 }

@@ -5,11 +5,12 @@ import {
   type Suspension,
 } from '../interface/index.ts';
 import { type AsyncOwner, runOwnedBy } from '../loop/index.ts';
-import { Coroutine } from './coroutine.ts';
+import type { CancellableRegion } from './cancellation.ts';
 import { InlineFuture } from './ensure-future.ts';
-import { type CancellableRegion, currentTask, isGenerator, isThenable, type Task } from './task.ts';
+import { isGenerator, isThenable, isWaitable } from './kinds.ts';
+import { currentTask, type Task } from './task.ts';
 
-/** What the body of a scope may be: a generator function or an `async` one, given the scope. */
+/** What the body of a scope may be: a function, given the scope, that is `async`, a generator's, or gives what can be waited for. */
 export type ScopeBody<S, T> = (
   scope: S,
 ) => CoroutineInterface<T> | Generator<Suspension, T, unknown> | PromiseLike<T>;
@@ -76,9 +77,8 @@ export class Scope implements CancellableRegion {
 /** Runs a body inside the present task, whichever way it is written. */
 export function* runBody<S, T>(body: ScopeBody<S, T>, scope: S): Generator<Suspension, T, unknown> {
   const task = currentTask();
-  const made = runOwnedBy(task as AsyncOwner | null, () => body(scope));
-  if (made instanceof Coroutine || isGenerator(made)) return (yield* made) as T;
-  if (isThenable(made))
-    return (yield* new InlineFuture<T>(made as PromiseLike<T>, (task as Task<unknown>).getLoop())) as T;
+  const made: unknown = runOwnedBy(task as AsyncOwner | null, () => body(scope));
+  if (isGenerator(made) || isWaitable(made)) return (yield* made) as T;
+  if (isThenable(made)) return (yield* new InlineFuture(made, (task as Task<unknown>).getLoop())) as T;
   throw new TypeError('Cannot run the body: it returned nothing that can be waited for');
 }

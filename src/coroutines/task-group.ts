@@ -1,11 +1,13 @@
 import {
   CancelledError,
+  type Future as FutureInterface,
   GroupError,
   StateError,
   type Suspension,
   type TaskOptions,
   type TaskSource,
 } from '../interface/index.ts';
+import { outermost } from './cancellation.ts';
 import { Coroutine } from './coroutine.ts';
 import { Future } from './future.ts';
 import { runBody, Scope, type ScopeBody } from './scope.ts';
@@ -45,10 +47,10 @@ export class TaskGroup extends Scope {
     }
     const child = task.getLoop().createTask(source, options) as Task<T>;
     if (child.done()) {
-      this.#childDone(child as Task<unknown>);
+      this.#childDone(child as Future<unknown>);
     } else {
       this.#children.add(child as Task<unknown>);
-      child.addWaiter({ run: () => this.#childDone(child as Task<unknown>) });
+      child.addDoneCallback(this.#childDone);
       // An eager child may have failed a sibling, and with it the group, while it was being started.
       if (this.#aborting) child.cancel();
     }
@@ -86,7 +88,7 @@ export class TaskGroup extends Scope {
         yield* this.#emptied;
       } catch (error) {
         if (!(error instanceof CancelledError)) throw error;
-        if (!this.isOwn(error)) outside = error;
+        if (!this.isOwn(error)) outside = outermost(outside, error);
         this.#abort(error);
       }
     }
@@ -106,12 +108,18 @@ export class TaskGroup extends Scope {
     return result;
   }
 
-  #childDone(child: Task<unknown>): void {
-    this.#children.delete(child);
+  readonly #childDone = (child: FutureInterface<unknown>): void => {
+    this.#children.delete(child as Task<unknown>);
     if (this.#children.size === 0 && this.#emptied?.done() === false) this.#emptied.setResult();
     if (child.cancelled()) return;
-    const exception = child.exception();
-    if (exception === null) return;
+    try {
+      child.result();
+    } catch (exception) {
+      this.#childFailed(exception);
+    }
+  };
+
+  #childFailed(exception: unknown): void {
     this.#errors.push(exception);
     if (this.#aborting) return;
     this.#abort(exception);

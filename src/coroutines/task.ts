@@ -1,12 +1,12 @@
 import {
   CancelledError,
   type EventLoop,
-  type ExceptionContext,
   StateError,
   type Suspension,
   type Task as TaskInterface,
   type TaskOptions,
   type TaskSource,
+  type Waitable,
 } from '../interface/index.ts';
 import {
   type AsyncOwner,
@@ -16,25 +16,25 @@ import {
   enterContext,
   getRunningLoop,
   leaveContext,
-  type OwnedWait,
   ownContext,
   runOwnedBy,
-  traceHere,
 } from '../loop/index.ts';
+import { type CancellableRegion, depthOf, outermost } from './cancellation.ts';
 import { Coroutine, type CoroutineBody } from './coroutine.ts';
 import { describeFuture } from './describe.ts';
+import { ForeignWait } from './foreign-wait.ts';
 import { Future, isFuture } from './future.ts';
+import { isGenerator, isThenable, isWaitable } from './kinds.ts';
 import { type LostException, reportUnlessAwaited } from './lost-exception.ts';
+import type { Reaction } from './reaction.ts';
 import { enterStep, leaveStep, registryOf, steppingTask } from './task-registry.ts';
 
 const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor as new () => unknown;
 
-let namesGiven = 0;
+// biome-ignore lint/suspicious/noExplicitAny: whatever it waits for
+type AsyncWait = Reaction<any, any, any>;
 
-/** A region of a task that can be cancelled as one. The deeper, the further inside. */
-export interface CancellableRegion {
-  readonly depth: number;
-}
+let namesGiven = 0;
 
 /**
  * A future that drives a coroutine: a generator by stepping it, an `async` function by knowing what it awaits.
@@ -43,21 +43,26 @@ export interface CancellableRegion {
  * error is on its way (`#onItsWay`) and is thrown in when the wait ends cancelled; if the wait ends with an outcome
  * after all, the outcome stands, as the awaited one has chosen. If there is nothing to ask, or it is over already, the
  * error is due (`#due`) and thrown in at the next wait: a result that is on its way to the task is delivered first and
- * never lost. Of several errors the one of the outermost scope is kept, because the scopes inside end with it.
+ * never lost. A task that ends with an error still due has never been told: it keeps its outcome, and whoever passed the
+ * cancellation on to it hears of that (`endedUntold`) and meets it at the next wait of his own. Of several errors the one
+ * of the outermost scope is kept, because the scopes inside end with it.
  *
  * @see PEP 3156, "Tasks"; asyncio.Task, whose contract `cancel`, `uncancel` and `cancelling` keep
  */
 export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   readonly #context: Context;
-  readonly #trace: string | undefined;
   /** a number until somebody asks for the text */
   #name: string | number;
   #source: TaskSource<T> | null;
+  #sourceName = '';
   #body: CoroutineBody<T> | null = null;
   /** what the generator waits for */
   #waiter: Future<unknown> | null = null;
-  /** what the `async` function waits for; several, if it waits for several at once */
-  #waits: OwnedWait[] = [];
+  /** what the `async` function waits for, and more, if it waits for several at once */
+  #wait: AsyncWait | null = null;
+  #moreWaits: Set<AsyncWait> | null = null;
+  /** which of these is being asked to give up, while it is */
+  #asked: Future<unknown> | AsyncWait | null = null;
   #onItsWay: CancelledError | null = null;
   #due: CancelledError | null = null;
   /** a mistake of the coroutine's that it is to hear of at its next step */
@@ -81,12 +86,12 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
     this.#context = options.context === undefined ? copyContext() : ownContext(options.context);
     const name = options.name ?? null;
     this.#name = name === null ? ++namesGiven : String(name);
-    if (this.loop.getDebug()) this.#trace = traceHere(Task as new (...args: never[]) => unknown);
     const eager = options.eagerStart === true && this.loop.isRunning();
     // A closed loop refuses here, before anything remembers the task.
     if (!eager) this.loop.enqueue(this);
     registryOf(this.loop).add(this as Task<unknown>);
-    if (eager) this.run();
+    // As the loop would run it: what it waits for is not a wait of the `async` function that makes the task.
+    if (eager) runOwnedBy(null, () => this.run());
   }
 
   getName(): string {
@@ -111,12 +116,15 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   }
 
   get signal(): AbortSignal {
-    if (this.#abortController === null) {
-      this.#abortController = new AbortController();
-      const error = this.#onItsWay ?? this.#due;
-      if (error !== null) this.#abortController.abort(error);
+    let controller = this.#abortController;
+    const error = this.#onItsWay ?? this.#due;
+    // A cancellation that has been thrown in is over: what the task does from then on gets a signal of its own.
+    if (controller === null || (controller.signal.aborted && error === null && !this.done())) {
+      controller = new AbortController();
+      this.#abortController = controller;
     }
-    return this.#abortController.signal;
+    if (error !== null) controller.abort(error);
+    return controller.signal;
   }
 
   override setResult(): never {
@@ -157,12 +165,36 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   /** @internal The common part of cancelling a task and of cancelling a scope of it. */
   requestCancel(error: CancelledError): void {
     this.#abortController?.abort(error);
+    if (this.#asked !== null) {
+      // What it waits for waits for it. No link of such a circle can end first, so this one lets go.
+      this.#letGo(this.#asked);
+      return;
+    }
     let agreed = false;
-    // Asking one wait can end others, so ask a copy.
-    for (const wait of [...this.#waits]) agreed = wait.cancel(error) || agreed;
-    if (!agreed && this.#waiter !== null) agreed = this.#waiter.giveUp(error);
+    try {
+      // Asking one wait can end others, so ask a copy.
+      for (const wait of [this.#waiter, this.#wait, ...(this.#moreWaits ?? [])]) {
+        this.#asked = wait;
+        if (wait instanceof Future) agreed = wait.giveUp(error) || agreed;
+        else if (wait !== null) agreed = wait.cancel(error) || agreed;
+      }
+    } finally {
+      this.#asked = null;
+    }
     if (agreed) this.#onItsWay = outermost(this.#onItsWay, error);
     else this.#due = outermost(this.#due, error);
+  }
+
+  /** Ends the wait as if what is waited for had been cancelled. */
+  #letGo(wait: Future<unknown> | AsyncWait): void {
+    const ended = new Future<never>({ loop: this.loop });
+    ended.cancel();
+    if (wait instanceof Future) {
+      wait.removeWaiter(this);
+      this.#waitFor(ended);
+    } else {
+      wait.waitForInstead(ended);
+    }
   }
 
   /** @internal Withdraws a cancellation of `scope` that was not delivered. */
@@ -178,7 +210,14 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
     return due;
   }
 
-  /** @internal Lets a cancellation that was caught arrive once more, at the next wait. */
+  /** @internal A wait ends cancelled, as was asked or by itself: what is due besides is thrown with that, as one. */
+  takeCancelWith(asked: CancelledError | null): CancelledError | null {
+    const error = outermost(asked, this.#due);
+    this.#due = null;
+    return error;
+  }
+
+  /** @internal Lets a cancellation that was caught, or that nobody was told of, arrive at the next wait. */
   renewCancel(error: CancelledError): void {
     this.#due = outermost(this.#due, error);
   }
@@ -187,17 +226,35 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
     return this.cancel(error.reason);
   }
 
-  waitBegins(wait: OwnedWait): CancelledError | null {
-    const due = this.#due;
-    this.#due = null;
-    if (due === null) this.#waits.push(wait);
-    return due;
+  override get endedUntold(): boolean {
+    return this.#due !== null && this.done() && !this.cancelled();
   }
 
-  waitEnds(wait: OwnedWait): void {
-    const index = this.#waits.indexOf(wait);
-    if (index !== -1) this.#waits.splice(index, 1);
-    if (this.#waits.length === 0) this.#onItsWay = null;
+  /** @internal What is due strikes all waits that begin before the first of them has ended: `Promise.all` begins several. */
+  waitBegins(wait: AsyncWait): null {
+    if (this.#wait === null) {
+      this.#wait = wait;
+    } else {
+      this.#moreWaits ??= new Set();
+      this.#moreWaits.add(wait);
+    }
+    if (this.#due !== null && wait.cancel(this.#due)) this.#onItsWay = this.#due;
+    return null;
+  }
+
+  /** @internal */
+  waitEnds(wait: AsyncWait): void {
+    if (this.#wait === wait) this.#wait = null;
+    else if (this.#moreWaits?.delete(wait) !== true) return;
+    if (this.#due === this.#onItsWay) this.#due = null;
+    if (this.#wait === null && (this.#moreWaits === null || this.#moreWaits.size === 0))
+      this.#onItsWay = null;
+  }
+
+  /** What the code that has ended waited for besides is nobody's wait any more. */
+  #dropWaits(): void {
+    this.#wait = null;
+    this.#moreWaits = null;
   }
 
   /** @internal One step: the loop calls it when the task is to start or what it waited for is done. */
@@ -206,17 +263,22 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
     const waiter = this.#waiter;
     this.#waiter = null;
     let error: Error | null = this.#mistake;
-    this.#mistake = null;
-    if (error === null) {
-      if (waiter?.cancelled()) {
-        error = outermost(this.#onItsWay, this.#due);
-        if (error !== null) this.#due = null;
-      } else if (waiter === null) {
-        error = this.#due;
-        this.#due = null;
+    if (error !== null) {
+      this.#mistake = null;
+    } else if (waiter === null) {
+      error = this.#due;
+      this.#due = null;
+    } else {
+      const onItsWay = this.#onItsWay;
+      this.#onItsWay = null;
+      // An `async` body may have left some: `Promise.race` does not end the waits that lost.
+      this.#dropWaits();
+      if (waiter.cancelled()) {
+        error = this.takeCancelWith(onItsWay);
+      } else if (onItsWay !== null && waiter.endedUntold) {
+        this.renewCancel(onItsWay);
       }
     }
-    if (waiter !== null) this.#onItsWay = null;
 
     if (this.#body === null) this.#callSource(error);
     else this.#step(this.#body, error);
@@ -244,18 +306,22 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
       this.loop.enqueue(this);
     } else if (on instanceof Future && on.awaited && on !== (this as unknown) && on.getLoop() === this.loop) {
       on.awaited = false;
-      this.#waiter = on;
-      on.addWaiter(this);
-      const due = this.#due;
-      if (due !== null && on.giveUp(due)) {
-        this.#due = null;
-        this.#onItsWay = due;
-      }
+      this.#waitFor(on);
     } else if (isFuture(on) && !(on instanceof Future) && on.getLoop() === this.loop) {
-      on.addDoneCallback(() => this.run(), { context: this.#context });
+      this.#waitFor(new ForeignWait(on));
     } else {
       this.#mistake = this.#wrongSuspension(on);
       this.loop.enqueue(this);
+    }
+  }
+
+  #waitFor(future: Future<unknown>): void {
+    this.#waiter = future;
+    future.addWaiter(this);
+    const due = this.#due;
+    if (due !== null && future.giveUp(due)) {
+      this.#due = null;
+      this.#onItsWay = due;
     }
   }
 
@@ -291,13 +357,12 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
       leaveStep(previousTask);
       leaveContext(previousContext);
     }
-    if (made instanceof Coroutine || isGenerator(made) || isFuture(made)) {
-      this.#body = (
-        made instanceof Coroutine ? made.take() : isGenerator(made) ? made : waitFor(made)
-      ) as CoroutineBody<T>;
+    if (isGenerator(made) || isWaitable(made)) {
+      this.#body = (isGenerator(made) ? made : inline(made)) as CoroutineBody<T>;
       this.#step(this.#body, null);
     } else if (isThenable(made)) {
-      made.then(
+      // Through a promise, as a thenable may do what it likes.
+      Promise.resolve(made).then(
         (value) => this.#returned(value as T),
         (exception: unknown) => this.#failed(exception),
       );
@@ -313,9 +378,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   #returned(value: T): void {
     if (this.done()) return;
     this.#ended();
-    // Asked to stop and never told: it ends cancelled, although it returned (asyncio's contract).
-    if (this.#due !== null) this.settleCancelled(this.#due.reason, this.#due);
-    else this.fulfil(value);
+    this.fulfil(value);
   }
 
   #failed(exception: unknown): void {
@@ -327,80 +390,44 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
 
   #ended(): void {
     registryOf(this.loop).delete(this);
+    this.#sourceName = nameOf(this.#source);
     this.#body = null;
     this.#source = null;
-    this.#waits = [];
+    this.#dropWaits();
   }
 
   protected override watchException(exception: unknown): LostException {
-    const context: Partial<ExceptionContext> = {
-      task: this as Task<unknown>,
-      ...(this.#trace === undefined ? {} : { sourceTrace: this.#trace }),
-    };
-    const previous = enterContext(this.#context);
-    try {
-      return reportUnlessAwaited(
-        this,
-        exception,
-        `Exception in task ${this.getName()} was never retrieved`,
-        context,
-      );
-    } finally {
-      leaveContext(previous);
-    }
+    const message = `Exception in task ${this.getName()} was never retrieved`;
+    return reportUnlessAwaited(this, exception, message, { task: this as Task<unknown> });
+  }
+
+  override shortName(): string {
+    return this.getName();
   }
 
   override toString(): string {
     const outcome = this.describeOutcome();
     const asked = outcome.state === 'pending' && (this.#cancelRequests > 0 || this.#due !== null);
-    const name = this.#sourceName();
+    const name = this.#sourceName || nameOf(this.#source);
     const details = [`name=${JSON.stringify(this.getName())}`];
     if (name !== '') details.push(`coroutine=${name}`);
-    if (this.#waiter !== null)
-      details.push(`waitFor=<${this.#waiter.constructor.name} ${this.#waiter.describeOutcome().state}>`);
+    if (this.#waiter !== null) details.push(`waitFor=${this.#waiter.shortName()}`);
     return describeFuture(this, asked ? { state: 'cancelling' } : outcome, details);
   }
-
-  #sourceName(): string {
-    const source = this.#source as { name?: unknown } | null;
-    return typeof source?.name === 'string' ? source.name : '';
-  }
 }
 
-function depthOf(error: CancelledError): number {
-  return (error.scope as CancellableRegion | null)?.depth ?? 0;
+function nameOf(source: unknown): string {
+  const name = (source as { name?: unknown } | null)?.name;
+  return typeof name === 'string' ? name : '';
 }
 
-function outermost(a: CancelledError | null, b: CancelledError | null): CancelledError | null {
-  if (a === null || b === null) return a ?? b;
-  return depthOf(b) < depthOf(a) ? b : a;
-}
-
-function* waitFor<T>(future: Iterable<unknown, T, unknown>): Generator<unknown, T, unknown> {
-  return yield* future;
+/** @internal Waits inside the present task for whatever can be waited for. */
+export function* inline<T>(waitable: Waitable<T>): CoroutineBody<T> {
+  return yield* waitable;
 }
 
 function isTaskSource(source: unknown): boolean {
   return typeof source === 'function' || source instanceof Coroutine || isGenerator(source);
-}
-
-/** @internal */
-export function isGenerator(value: unknown): value is CoroutineBody<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as Partial<Generator>).next === 'function' &&
-    typeof (value as Partial<Generator>).throw === 'function' &&
-    typeof (value as Partial<Generator>)[Symbol.iterator] === 'function'
-  );
-}
-
-/** @internal */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
-    typeof (value as { then?: unknown }).then === 'function'
-  );
 }
 
 /**

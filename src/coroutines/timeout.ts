@@ -30,8 +30,10 @@ export class Timeout extends Scope {
    * Moves the deadline; null: none. From any task.
    *
    * @throws {StateError} the scope is not active, or has expired
+   * @throws {RangeError} the time is NaN
    */
   reschedule(when: number | null): void {
+    checkTime(when);
     if (!this.#active || this.#expired) {
       throw new StateError(
         'ERR_SCOPE_STATE',
@@ -65,8 +67,8 @@ export class Timeout extends Scope {
     this.#timer?.cancel();
     this.#timer = null;
     const when = this.#when;
-    if (when === null) return;
-    const loop = getRunningLoop();
+    const loop = this.task?.getLoop();
+    if (when === null || loop === undefined) return;
     const expire = () => {
       this.#timer = null;
       this.#expired = true;
@@ -101,11 +103,16 @@ function startTimeout<T>(
   body: ScopeBody<Timeout, T>,
   relative: boolean,
 ): Generator<Suspension, T, unknown> {
-  if (time !== null && typeof time !== 'number')
-    throw new TypeError('Cannot set a timeout: not a number of milliseconds');
-  if (Number.isNaN(time)) throw new RangeError('Cannot set a timeout: the time is NaN');
+  checkTime(time);
   if (typeof body !== 'function') throw new TypeError('Cannot set a timeout: the body is not a function');
   return running(time, body, relative);
+}
+
+function checkTime(time: number | null): void {
+  if (time === null) return;
+  if (typeof time !== 'number')
+    throw new TypeError('Cannot set a timeout: the time is neither a number of milliseconds nor null');
+  if (Number.isNaN(time)) throw new RangeError('Cannot set a timeout: the time is NaN');
 }
 
 function* running<T>(

@@ -2,6 +2,7 @@ import type { Future as FutureInterface, Handle, Suspension } from '../interface
 import { getRunningLoop } from '../loop/index.ts';
 import { Coroutine } from './coroutine.ts';
 import { Future, isFuture } from './future.ts';
+import { isThenable } from './kinds.ts';
 
 /** When `wait` is to return; `firstException` is `allCompleted` as long as nothing fails. */
 export type ReturnWhen = 'allCompleted' | 'firstCompleted' | 'firstException';
@@ -25,7 +26,8 @@ export function wait<F extends FutureInterface<unknown>>(
   futures: Iterable<F>,
   options?: WaitOptions,
 ): Coroutine<{ done: Set<F>; pending: Set<F> }> {
-  if (isFuture(futures) || typeof futures?.[Symbol.iterator] !== 'function') {
+  // A future is an iterable too, an endless one while it is pending.
+  if (isThenable(futures) || typeof futures?.[Symbol.iterator] !== 'function') {
     throw new TypeError('Cannot wait: give an iterable of futures');
   }
   const members = new Set(futures);
@@ -38,7 +40,11 @@ export function wait<F extends FutureInterface<unknown>>(
   if (!['allCompleted', 'firstCompleted', 'firstException'].includes(returnWhen)) {
     throw new RangeError(`Cannot wait until ${String(returnWhen)}: no such mode`);
   }
-  return new Coroutine('wait', waiting(members, returnWhen, options?.timeout ?? null));
+  const timeout = options?.timeout ?? null;
+  if (timeout !== null && typeof timeout !== 'number')
+    throw new TypeError('Cannot wait: the timeout is neither a number of milliseconds nor null');
+  if (Number.isNaN(timeout)) throw new RangeError('Cannot wait: the timeout is NaN');
+  return new Coroutine('wait', waiting(members, returnWhen, timeout));
 }
 
 function* waiting<F extends FutureInterface<unknown>>(
@@ -52,8 +58,12 @@ function* waiting<F extends FutureInterface<unknown>>(
   let left = 0;
   let enough = false;
   for (const member of members) {
-    if (member.done()) enough ||= suffices(member);
-    else left++;
+    if (member.done()) {
+      handOver(member);
+      enough ||= suffices(member);
+    } else {
+      left++;
+    }
   }
   if (left > 0 && !enough) {
     const loop = getRunningLoop();
@@ -63,6 +73,7 @@ function* waiting<F extends FutureInterface<unknown>>(
     };
     const onDone = (future: FutureInterface<unknown>) => {
       left--;
+      handOver(future);
       if (left === 0 || suffices(future as F)) wake();
     };
     for (const member of members) if (!member.done()) member.addDoneCallback(onDone);
@@ -80,7 +91,12 @@ function* waiting<F extends FutureInterface<unknown>>(
   return { done, pending };
 }
 
-/** Whether it failed, without counting as having looked: whoever called `wait` is to look. */
+/** Whoever called `wait` is to look at it, and gets to run only after a task's failure would have been reported. */
+function handOver(future: FutureInterface<unknown>): void {
+  if (future instanceof Future) future.handOver();
+}
+
+/** Whether it failed, without counting as having looked. */
 function failed(future: FutureInterface<unknown>): boolean {
   if (future instanceof Future) return future.failed();
   return future.exception() !== null;

@@ -65,7 +65,7 @@ export interface DriverHost {
    * called) the turn is run before this returns, so that a borrowed buffer can be passed along.
    */
   dispatch<A>(callback: (argument: A) => void, argument: A): void;
-  /** True while a turn is under way: `dispatch` would queue. */
+  /** True if `dispatch` would queue: what is lent must be copied for it. */
   readonly inTurn: boolean;
   /** Reports trouble that belongs to no caller. */
   report(context: ExceptionContext): void;
@@ -101,9 +101,12 @@ export interface ListenOptions {
 }
 
 export interface StreamOperations {
-  /** Connects. TCP sockets come with no-delay set. */
+  /** Connects. TCP sockets come with no-delay set. Cancelled, it leaves no socket open, connected or not. */
   connect(target: StreamTarget, options: StreamOptions, completion: Completion<StreamChannel>): Operation;
-  /** Binds and, with `listening`, listens. IPv6 sockets take IPv6 only. */
+  /**
+   * Binds and listens. IPv6 sockets take IPv6 only. A socket file that an earlier server left behind is replaced; any
+   * other file of that name is EADDRINUSE. Errors name the address.
+   */
   listen(
     target: StreamTarget,
     options: ListenOptions,
@@ -114,7 +117,10 @@ export interface StreamOperations {
 
 export interface ListenerSink {
   connection(channel: StreamChannel): void;
-  /** Accepting failed for a while (descriptors or memory ran out); the listener goes on. */
+  /**
+   * Connections cannot be accepted for now (descriptors or memory ran out): they wait in the kernel, or are refused, as
+   * the driver can. Told once a second at most; the listener goes on by itself.
+   */
   troubled(error: Error): void;
 }
 
@@ -137,7 +143,10 @@ export interface StreamSink {
   end(): void;
   /** The connection broke. The channel is dead; only `closed` follows. */
   failed(error: Error): void;
-  /** Of the bytes last passed to `write`, `pending` are still not with the kernel. 0: ready for the next write. */
+  /**
+   * Of the bytes last passed to `write`, at most `pending` are still not with the kernel; the number only falls.
+   * 0: ready for the next write, which may be made from inside this call.
+   */
   writeProgress(pending: number): void;
   /** After `shutdown`: the peer has been told. */
   shutdownDone(): void;
@@ -154,17 +163,19 @@ export interface StreamChannel {
   readonly remoteAddress: SocketAddress | null;
   /** -1 where the driver has none to show */
   readonly fd: number;
-  /** Sets where to deliver. Called once. */
+  /** Sets where to deliver. Called once; what broke the connection before is delivered after it. */
   start(sink: StreamSink): void;
+  /** Reads until told to pause. Idempotent; does nothing after the end. */
   startReading(): void;
-  /** No `data` and no `end` after this, until `startReading`. */
+  /** No `data` and no `end` after this, until `startReading`. Idempotent. */
   pauseReading(): void;
   /**
-   * Sends the chunks in order and returns how many bytes the kernel has not taken yet: 0 is done. Otherwise the channel
-   * keeps the chunks, sends the rest by itself and reports `writeProgress`; until that says 0, no second write.
+   * Sends the chunks in order and returns how many bytes the kernel has not taken yet, or more if that is not known:
+   * 0 is done. Otherwise the channel keeps the chunks, sends the rest by itself and reports `writeProgress`; until that
+   * says 0, no second write. If the connection is broken, nothing is taken and `failed` follows.
    */
   write(chunks: readonly Uint8Array[]): number;
-  /** Ends the sending direction. No write may be pending. */
+  /** Ends the sending direction. Called once. No write may be pending. */
   shutdown(): void;
   /** Closes in good order: what the kernel has taken is still sent. No write may be pending. */
   close(): void;

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { CancelledError, EventLoop } from '../interface/index.ts';
 import type { Context } from './context.ts';
 
@@ -34,9 +34,15 @@ export function runOwnedBy<T>(owner: AsyncOwner | null, callback: () => T): T {
   return storage.run(owner, callback);
 }
 
-/** Calls back so that what the callback starts is nobody's: the code of the loop itself. */
-export function runUnowned(callback: () => void): void {
-  // Leaving a store costs far more than finding that there is none.
-  if (storage.getStore() == null) callback();
-  else storage.run(null, callback);
+/**
+ * The present async context, but nobody's: where the code of a loop itself runs. Without it a callback would find the
+ * stores, the user's `AsyncLocalStorage`s too, of whoever happened to wake the loop.
+ *
+ * Nothing that throws out of `process._tickCallback` may pass through its `runInAsyncScope`: a tick that throws leaves
+ * its id on Node's stack of them, and Node aborts the process where it next finds another one on top than it expects.
+ */
+export function unownedScope(): AsyncResource {
+  const make = () => new AsyncResource('TulipaLoop');
+  // Node 20 makes every promise slower once a store has been used.
+  return storage.getStore() == null ? make() : storage.run(null, make);
 }

@@ -41,17 +41,33 @@ export class Context implements ContextInterface {
     return this.values.get(variable as ContextVar<unknown>) as T | undefined;
   }
 
-  has(variable: ContextVar<never>): boolean {
+  has<T>(variable: ContextVar<T>): boolean {
     return this.values.has(variable as ContextVar<unknown>);
   }
 }
 
-/** What takes back one `set`. */
+/** What takes back one `set`, once. */
 export interface Token<T> {
   readonly variable: ContextVar<T>;
   /** the value before; undefined, with `hadValue` false, if there was none */
   readonly oldValue: T | undefined;
   readonly hadValue: boolean;
+}
+
+class SetToken<T> implements Token<T> {
+  readonly variable: ContextVar<T>;
+  readonly oldValue: T | undefined;
+  readonly hadValue: boolean;
+  /** where it was set; null once that has been taken back */
+  context: Context | null;
+
+  constructor(variable: ContextVar<T>, context: Context) {
+    const key = variable as ContextVar<unknown>;
+    this.variable = variable;
+    this.oldValue = context.values.get(key) as T | undefined;
+    this.hadValue = context.values.has(key);
+    this.context = context;
+  }
 }
 
 /**
@@ -81,22 +97,29 @@ export class ContextVar<T> {
 
   set(value: T): Token<T> {
     const context = currentContext();
-    const key = this as ContextVar<unknown>;
-    const token = {
-      variable: this,
-      oldValue: context.values.get(key) as T,
-      hadValue: context.values.has(key),
-    };
-    context.values = new Map(context.values).set(key, value);
+    const token = new SetToken<T>(this, context);
+    context.values = new Map(context.values).set(this as ContextVar<unknown>, value);
     return token;
   }
 
-  /** Back to what was before the `set` that gave `token`. */
+  /**
+   * Back to what was before the `set` that gave `token`.
+   *
+   * @throws {TypeError} not a token
+   * @throws {RangeError} a token of another variable or context
+   * @throws {StateError} a token that has been used
+   */
   reset(token: Token<T>): void {
+    if (!(token instanceof SetToken)) throw new TypeError(`Cannot reset ${this.name}: not a token`);
     if (token.variable !== this) {
       throw new RangeError(`Cannot reset ${this.name}: the token is of ${token.variable.name}`);
     }
+    if (token.context === null)
+      throw new StateError('ERR_TOKEN_USED', `Cannot reset ${this.name}: the token has been used`);
     const context = currentContext();
+    if (token.context !== context)
+      throw new RangeError(`Cannot reset ${this.name}: the token is of another context`);
+    token.context = null;
     const values = new Map(context.values);
     if (token.hadValue) values.set(this as ContextVar<unknown>, token.oldValue);
     else values.delete(this as ContextVar<unknown>);

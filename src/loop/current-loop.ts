@@ -93,7 +93,7 @@ export function detach(loop: EventLoop): void {
   if (attached === loop) attached = null;
 }
 
-export function alreadyRunning(wanted: EventLoop, running: EventLoop): StateError {
+export function alreadyRunning(wanted: EventLoop | null, running: EventLoop): StateError {
   const why = wanted === running ? 'it is already running' : 'another loop is running in this thread';
   return new StateError('ERR_LOOP_RUNNING', `Cannot run the event loop: ${why}`);
 }

@@ -1,5 +1,5 @@
 import type { EventLoop } from '../interface/index.ts';
-import { runUnowned } from './async-context.ts';
+import { unownedScope } from './async-context.ts';
 import { enterTurn, leaveTurn } from './current-loop.ts';
 import type { Scheduler, Turner } from './scheduler.ts';
 
@@ -32,6 +32,8 @@ export class GuestRunner implements Turner {
   readonly #scheduler: Scheduler;
   readonly #loop: EventLoop;
   readonly #host: Host;
+  /** Where the host is asked for a turn, so that this is also where it makes it. */
+  #scope = unownedScope();
   #immediate: unknown = null;
   #alarm: unknown = null;
   #alarmDue = Infinity;
@@ -45,7 +47,13 @@ export class GuestRunner implements Turner {
     this.#host = host;
   }
 
+  /** True while a turn, or a hook beside it, is under way. */
+  get turning(): boolean {
+    return this.#turning;
+  }
+
   start(): void {
+    this.#scope = unownedScope();
     this.#scheduler.turner = this;
     if (this.#scheduler.queued > 0) this.turnWanted();
     this.timersChanged();
@@ -61,30 +69,48 @@ export class GuestRunner implements Turner {
     else onStopped();
   }
 
+  /** One turn, for who embeds a loop that is no guest and turns it by hand. */
+  turnOnce(): void {
+    this.#hooked();
+  }
+
   turnWanted(): void {
-    this.#immediate ??= this.#host.setImmediate(this.#onImmediate);
+    this.#immediate ??= this.#scope.runInAsyncScope(this.#host.setImmediate, this.#host, this.#onImmediate);
   }
 
   turnNow<A>(callback: (argument: A) => void, argument: A): void {
-    runUnowned(() => this.#turns(callback, argument));
+    // The host calls from where the socket, or whatever it is, was made or last used.
+    this.#scheduler.scope = this.#scope;
+    try {
+      this.#turns(callback, argument);
+    } finally {
+      this.#scheduler.scope = null;
+    }
   }
 
   timersChanged(): void {
-    const earliest = this.#scheduler.earliestTimer;
-    if (earliest === Infinity) {
+    const scheduler = this.#scheduler;
+    if (scheduler.pendingTimers === 0) {
       this.#clearAlarm();
       return;
     }
+    const earliest = scheduler.earliestTimer;
+    const ref = scheduler.hasRefdTimers;
     // An alarm that is too early costs one idle turn; only one that is too late must be replaced.
-    if (earliest < this.#alarmDue) {
+    if (this.#alarm === null || earliest < this.#alarmDue) {
+      const left = earliest - scheduler.now();
+      // Due already: an alarm would take a millisecond. One that is not to keep the host alive must not do it by this.
+      if (left <= 0 && ref) {
+        this.turnWanted();
+        return;
+      }
       this.#clearAlarm();
       this.#alarmDue = earliest;
       // Round up: waking before the timer is due would only arm the alarm again.
-      const delay = Math.min(Math.max(Math.ceil(earliest - this.#scheduler.now()), 1), alarmDelayMax);
-      this.#alarm = this.#host.setAlarm(this.#onAlarm, delay);
+      const delay = Math.min(Math.max(Math.ceil(left), 1), alarmDelayMax);
+      this.#alarm = this.#scope.runInAsyncScope(this.#host.setAlarm, this.#host, this.#onAlarm, delay);
       this.#alarmRef = true;
     }
-    const ref = this.#scheduler.hasRefdTimers;
     if (ref !== this.#alarmRef) {
       this.#alarmRef = ref;
       this.#host.refAlarm(this.#alarm, ref);
@@ -93,25 +119,32 @@ export class GuestRunner implements Turner {
 
   readonly #onImmediate = (): void => {
     this.#immediate = null;
-    runUnowned(this.#plainTurns);
+    this.#turns();
   };
 
   readonly #onAlarm = (): void => {
     this.#alarm = null;
     this.#alarmDue = Infinity;
-    runUnowned(this.#plainTurns);
+    this.#turns();
   };
 
-  readonly #plainTurns = (): void => this.#turns();
-
   #turns<A>(callback?: (argument: A) => void, argument?: A): void {
+    try {
+      this.#hooked(callback, argument, true);
+    } finally {
+      this.#afterTurns();
+    }
+  }
+
+  /** A turn between the hooks; as many as the budget allows, if so wished. */
+  #hooked<A>(callback?: (argument: A) => void, argument?: A, more = false): void {
     const scheduler = this.#scheduler;
     const previous = enterTurn(this.#loop);
     this.#turning = true;
     try {
       if (scheduler.check.size > 0) scheduler.runHooks(scheduler.check);
       scheduler.runTurn(callback, argument);
-      if (scheduler.queued > 0 && this.#host.drainMicrotasks !== null) {
+      if (more && scheduler.queued > 0 && this.#host.drainMicrotasks !== null) {
         const end = scheduler.now() + budget;
         for (let turns = 1; scheduler.queued > 0 && scheduler.turner === this; turns++) {
           if (turns % turnsPerLook === 0 && scheduler.now() >= end) break;
@@ -123,14 +156,17 @@ export class GuestRunner implements Turner {
       this.#turning = false;
       leaveTurn(previous);
     }
-    if (scheduler.turner !== this) {
+  }
+
+  #afterTurns(): void {
+    if (this.#scheduler.turner === this) {
+      if (this.#scheduler.queued > 0) this.turnWanted();
+      this.timersChanged();
+    } else {
       const onStopped = this.#onStopped;
       this.#onStopped = null;
       onStopped?.();
-      return;
     }
-    if (scheduler.queued > 0) this.turnWanted();
-    this.timersChanged();
   }
 
   #clearAlarm(): void {

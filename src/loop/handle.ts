@@ -38,7 +38,7 @@ export class LoopHandle implements Handle, Runnable {
   #cancelled = false;
   readonly #trace: string | undefined;
   /** kept for the text form, as the callback itself is dropped */
-  readonly #label: string | undefined;
+  #label: string | undefined;
 
   constructor(
     owner: HandleOwner,
@@ -58,7 +58,8 @@ export class LoopHandle implements Handle, Runnable {
   }
 
   cancel(): void {
-    if (this.#cancelled) return;
+    // Without a callback it has been cancelled before, or has run and so was not cancelled.
+    if (this.callback === null) return;
     this.#cancelled = true;
     this.callback = null;
     this.args = [];
@@ -78,6 +79,7 @@ export class LoopHandle implements Handle, Runnable {
     if (callback === null) return;
     this.callback = null;
     this.args = [];
+    if (this.owner.debug) this.#label = callback.name;
     this.invoke(callback, args);
   }
 
@@ -181,5 +183,5 @@ export class RepeatingTimerHandle extends LoopTimerHandle {
 export function traceHere(from: new (...args: never[]) => unknown): string {
   const holder: { stack?: string } = {};
   Error.captureStackTrace(holder, from);
-  return (holder.stack ?? '').replace(/^[^\n]*\n/, '');
+  return String(holder.stack ?? '').replace(/^[^\n]*\n/, '');
 }

@@ -6,8 +6,8 @@ import { TimerHeap } from './timer-heap.ts';
 /** What the scheduler needs of the loop it is part of. */
 export interface SchedulerOwner {
   callExceptionHandler(context: ExceptionContext): void;
-  /** A callback took `duration` milliseconds; called in debug mode only, for those at or above the limit. */
-  slowCallback(runnable: object, duration: number): void;
+  /** `what` took `duration` milliseconds; called in debug mode only, for those at or above the limit. */
+  slowCallback(what: string, duration: number): void;
   slowCallbackDuration: number;
 }
 
@@ -21,8 +21,16 @@ export interface Turner {
   turnNow<A>(callback: (argument: A) => void, argument: A): void;
 }
 
-/** Runs what microtasks wait (promise reactions); how depends on the runtime. */
+/**
+ * Runs what microtasks wait (promise reactions); how depends on the runtime. What it throws is not the loop's to catch:
+ * it ends the turn and goes to the host.
+ */
 export type DrainMicrotasks = () => void;
+
+/** An async context to call back in: an `AsyncResource` has this shape. */
+export interface AsyncScope {
+  runInAsyncScope(callback: () => void, receiver: object): void;
+}
 
 /**
  * Decides what runs next. It knows no kernel and no clock but its driver's.
@@ -36,6 +44,8 @@ export class Scheduler implements DriverHost, TimerOwner {
   /** turns begun so far */
   turns = 0;
   turner: Turner | null = null;
+  /** where callbacks run; null: where the turn does, which is faster */
+  scope: AsyncScope | null = null;
   /** called before the host, or the driver, may wait, and after */
   readonly prepare = new Set<Runnable>();
   readonly check = new Set<Runnable>();
@@ -53,13 +63,18 @@ export class Scheduler implements DriverHost, TimerOwner {
     this.#drainMicrotasks = drainMicrotasks;
   }
 
+  /** True where `dispatch` queues, and so cannot pass a borrowed buffer along: also while nobody turns the loop. */
   get inTurn(): boolean {
-    return this.#inTurn;
+    return this.#inTurn || this.turner === null;
   }
 
   /** Things queued to run. */
   get queued(): number {
     return this.#queue.length;
+  }
+
+  get pendingTimers(): number {
+    return this.#timers.size;
   }
 
   /** Due time of the earliest timer, Infinity if there is none. */
@@ -127,9 +142,14 @@ export class Scheduler implements DriverHost, TimerOwner {
     }
   }
 
-  /** Calls the hooks of hosts that embed this loop. */
+  /** Calls the hooks of hosts that embed this loop, as a part of the turn before or behind them. */
   runHooks(hooks: ReadonlySet<Runnable>): void {
-    for (const hook of [...hooks]) this.#run(hook);
+    this.#inTurn = true;
+    try {
+      for (const hook of [...hooks]) this.#run(hook);
+    } finally {
+      this.#inTurn = false;
+    }
   }
 
   clear(): void {
@@ -143,7 +163,8 @@ export class Scheduler implements DriverHost, TimerOwner {
 
   #run(runnable: Runnable): void {
     try {
-      runnable.run();
+      if (this.scope === null) runnable.run();
+      else this.scope.runInAsyncScope(runnable.run, runnable);
     } catch (exception) {
       this.report({ message: 'Exception in a callback of the loop', exception });
     }
@@ -154,7 +175,7 @@ export class Scheduler implements DriverHost, TimerOwner {
     const start = this.#driver.now();
     this.#run(runnable);
     const duration = this.#driver.now() - start;
-    if (duration >= this.#owner.slowCallbackDuration) this.#owner.slowCallback(runnable, duration);
+    if (duration >= this.#owner.slowCallbackDuration) this.#owner.slowCallback(describe(runnable), duration);
   }
 
   #queueDueTimers(): void {
@@ -170,6 +191,17 @@ export class Scheduler implements DriverHost, TimerOwner {
     timer.id = -1;
     if (timer.hasRef()) this.#refdTimers--;
   }
+}
+
+/** The text form of what has run, or else its class; never throws. */
+function describe(runnable: Runnable): string {
+  let text = '[object Object]';
+  try {
+    text = String(runnable);
+  } catch {
+    // Somebody's own `toString`: not worth a turn.
+  }
+  return text === '[object Object]' ? `<${runnable.constructor?.name ?? 'callback'}>` : text;
 }
 
 /** An I/O callback in the queue. */

@@ -24,7 +24,7 @@ export function literalAddress(
   if (number === null) return null;
   const family = familyOf(host);
   if (family === null || (options.family !== undefined && options.family !== family)) return null;
-  return { family, type: options.type ?? 'stream', host, port: checkedPort(number) };
+  return { family, type: options.type ?? 'stream', host, port: number };
 }
 
 /** 4 or 6 for a literal address without a scope, null for anything else. */
@@ -48,12 +48,27 @@ function decimal(text: string): number | null {
   return /^\d+$/.test(text) ? Number(text) : null;
 }
 
-/** @throws {RangeError} not a port number */
-export function checkedPort(port: number): number {
+function checkPortNumber(port: number): void {
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`Cannot use port ${port}: not an integer from 0 to 65535`);
   }
-  return port;
+}
+
+/** @throws {TypeError | RangeError} nothing that a resolver can be asked for */
+export function checkHost(host: unknown): void {
+  if (host === null || host === undefined) return;
+  if (typeof host !== 'string') throw new TypeError(`Cannot use host ${String(host)}: it is not a string`);
+  // getaddrinfo(3) would take what is before it for the whole name.
+  if (host.includes('\0')) throw new RangeError(`Cannot use host ${JSON.stringify(host)}: it contains a NUL`);
+}
+
+/** @throws {TypeError | RangeError} neither a port number nor the name of a service */
+export function checkPort(port: unknown): void {
+  if (port === null || port === undefined) return;
+  if (typeof port === 'number') checkPortNumber(port);
+  else if (typeof port !== 'string')
+    throw new TypeError(`Cannot use port ${String(port)}: it is not a number`);
+  else if (decimal(port) !== null) checkPortNumber(Number(port));
 }
 
 /** The addresses of a host, at least one. */
@@ -64,7 +79,6 @@ export function* resolve(
   port: number | string | null,
   options: ResolveOptions,
 ): Generator<Suspension, ResolvedAddress[], unknown> {
-  if (typeof port === 'number') checkedPort(port);
   const literal = literalAddress(host, port, options);
   if (literal !== null) return [literal];
   const addresses = yield* new OperationFuture<ResolvedAddress[]>(loop, (completion) =>

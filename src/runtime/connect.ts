@@ -15,10 +15,25 @@ import {
   SystemError,
   TimeoutError,
 } from '../interface/index.ts';
-import { resolve } from './addresses.ts';
+import { checkHost, checkPort, resolve } from './addresses.ts';
 
 /** RFC 8305 section 5: how long one attempt has before the next begins beside it. */
 const happyEyeballsDelayDefault = 250;
+
+/** @throws {TypeError | RangeError} an option has no meaning */
+export function checkConnectionOptions(options: ConnectionOptions): void {
+  const { host, port, localAddress, happyEyeballsDelay = null, interleave = 0 } = options;
+  checkHost(host);
+  checkPort(port);
+  checkHost(localAddress?.host);
+  checkPort(localAddress?.port);
+  if (happyEyeballsDelay !== null && !(happyEyeballsDelay >= 0)) {
+    throw new RangeError(`Cannot connect: happyEyeballsDelay is ${happyEyeballsDelay}, not 0 or more`);
+  }
+  if (!Number.isInteger(interleave) || interleave < 0) {
+    throw new RangeError(`Cannot connect: interleave is ${interleave}, not an integer from 0 on`);
+  }
+}
 
 /** A connection to the first address of a host that accepts one. */
 export function* connectToHost(

@@ -70,11 +70,12 @@ export function driversOffering(feature: DriverFeature | 'blocking'): string[] {
 }
 
 function offers(driver: Driver, feature: DriverFeature | 'blocking'): boolean {
-  if (feature === 'blocking') return driver.canBlock;
-  driver.attach({ dispatch() {}, inTurn: false, report() {} });
-  const offered = driver[feature] !== null;
-  driver.close();
-  return offered;
+  driver.attach({ dispatch() {}, inTurn: true, report() {} });
+  try {
+    return feature === 'blocking' ? driver.canBlock : driver[feature] !== null;
+  } finally {
+    driver.close();
+  }
 }
 
 function refuse(name: string, why: string): never {

@@ -51,6 +51,9 @@ import {
   alreadyRunning,
   attach,
   type Callback,
+  Context,
+  copyContext,
+  currentContext,
   detach,
   enterContext,
   GuestRunner,
@@ -58,20 +61,19 @@ import {
   LoopTimerHandle,
   leaveContext,
   nodeHost,
-  ownContext,
   RepeatingTimerHandle,
   runningLoop,
   Scheduler,
   type SchedulerOwner,
   warn,
 } from '../loop/index.ts';
-import { StreamTransport, type TransportKeeper, type TransportLoop } from '../transports/index.ts';
-import { resolve } from './addresses.ts';
-import { connectToHost } from './connect.ts';
+import { StreamTransport, type TransportLoop } from '../transports/index.ts';
+import { checkHost, checkPort, resolve } from './addresses.ts';
+import { checkConnectionOptions, connectToHost } from './connect.ts';
 import { driversOffering, environment } from './drivers.ts';
-import { backlogDefault, listenOn, listenOnHosts } from './listen.ts';
+import { backlogDefault, checkServerOptions, listenOn, listenOnHosts } from './listen.ts';
 import { OperationFuture } from './operation-future.ts';
-import { discard, Server } from './server.ts';
+import { discard, Server, type ServerKeeper } from './server.ts';
 
 const slowCallbackDurationDefault = 100;
 
@@ -92,13 +94,16 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   readonly #guest: GuestRunner;
   /** open, and closing ones until their channel is gone */
   readonly #transports = new Set<StreamTransport>();
-  readonly #keeper: TransportKeeper = {
+  readonly #keeper: ServerKeeper = {
+    serverOpened: (server) => void this.#servers.add(server),
+    serverClosed: (server) => void this.#servers.delete(server),
     attach: (transport) => void this.#transports.add(transport),
     detach: (transport) => {
       this.#transports.delete(transport);
       this.#transportGone();
     },
   };
+  /** listening, or about to */
   readonly #servers = new Set<Server>();
   readonly #signals = new Map<Signal, Operation>();
   slowCallbackDuration = slowCallbackDurationDefault;
@@ -141,16 +146,18 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   runOnce(timeout: number | null = null): void {
     this.#mustNotRun();
     if (timeout !== 0) this.#mustBlock('runOnce with a timeout other than 0');
-    this.#scheduler.runTurn();
+    this.#guest.turnOnce();
   }
 
   stop(): void {
-    // What is queued before runs first, as it would in a turn that has begun.
-    if (this.#attached) this.enqueue({ run: () => this.#onStop?.() });
+    if (!this.#attached) return;
+    // Outside a turn: after one that does not wait.
+    if (this.#scheduler.inTurn) this.#onStop?.();
+    else this.enqueue({ run: () => this.#onStop?.() });
   }
 
   isRunning(): boolean {
-    return this.#attached;
+    return this.#attached || this.#guest.turning;
   }
 
   isClosed(): boolean {
@@ -158,19 +165,25 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   }
 
   close(): void {
-    if (this.#attached)
+    if (this.isRunning())
       throw new StateError('ERR_LOOP_RUNNING', 'Cannot close the event loop: it is running');
     if (this.#closed) return;
     for (const signal of [...this.#signals.keys()]) this.removeSignalHandler(signal);
     this.#closed = true;
     this.#scheduler.clear();
     this.#driver.close();
-    void this.#defaultExecutor?.shutdown({ wait: false });
+    this.#defaultExecutor?.shutdown({ wait: false }).then(undefined, (exception: unknown) => {
+      this.callExceptionHandler({ message: 'Exception while the default executor was shut down', exception });
+    });
   }
 
   shutdownAsyncGenerators(): Waitable<void> {
     // JavaScript tells nobody when an async generator is first iterated, so there is nothing to keep account of.
-    throw this.#notSupported('async generators', 'shutdownAsyncGenerators: the runtime does not report them');
+    throw new NotSupportedError(
+      'async generators',
+      this.driverName,
+      'Cannot shut down async generators: the runtime tells nobody of them',
+    );
   }
 
   shutdownDefaultExecutor(timeout: number | null = null): Waitable<void> {
@@ -189,12 +202,14 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     this.#guest.start();
   }
 
-  /** @internal Ends that; `onDetached` is called when the turn that is under way has ended. */
+  /** @internal Ends that with the turn that is under way, if one is; then calls `onDetached`. */
   detach(onDetached: () => void): void {
-    this.#attached = false;
     this.#onStop = null;
-    detach(this);
-    this.#guest.stop(onDetached);
+    this.#guest.stop(() => {
+      this.#attached = false;
+      detach(this);
+      onDetached();
+    });
   }
 
   /**
@@ -204,9 +219,13 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   watchInterrupt(callback: () => void): Operation | null {
     const signals = this.#driver.signals;
     if (signals === null || !signals.isDefault('SIGINT')) return null;
-    return signals.watch('SIGINT', () => {
-      if (!this.#signals.has('SIGINT')) callback();
-    });
+    try {
+      return signals.watch('SIGINT', () => {
+        if (!this.#signals.has('SIGINT')) callback();
+      });
+    } catch {
+      return null; // a run without it is better than none
+    }
   }
 
   /** @internal SIGINT's default action. */
@@ -224,8 +243,11 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
         if (!changed.done()) changed.setResult();
       };
       const timer = this.callAt(end, this.#transportGone);
-      yield* changed;
-      timer.cancel();
+      try {
+        yield* changed;
+      } finally {
+        timer.cancel();
+      }
     }
     for (const transport of [...this.#transports]) transport.abort();
     yield;
@@ -250,11 +272,17 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   }
 
   addPrepare(callback: () => void): Handle {
-    return new Hook(this.#scheduler, this.#scheduler.prepare, callback);
+    return this.#addHook(this.#scheduler.prepare, callback);
   }
 
   addCheck(callback: () => void): Handle {
-    return new Hook(this.#scheduler, this.#scheduler.check, callback);
+    return this.#addHook(this.#scheduler.check, callback);
+  }
+
+  #addHook(hooks: Set<Runnable>, callback: () => void): Handle {
+    this.#mustBeOpen();
+    this.#checkCallback(callback);
+    return new Hook(this.#scheduler, hooks, callback);
   }
 
   // Callbacks
@@ -389,7 +417,11 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     this.#checkCallback(callback as Callback);
     const chosen = executor ?? this.#defaultExecutor;
     if (chosen === null) {
-      throw this.#notSupported('executors', 'runInExecutor without an executor: none was set as the default');
+      throw new NotSupportedError(
+        'executors',
+        this.driverName,
+        'Cannot run in the default executor: none was set, and no driver brings one',
+      );
     }
     return wrapFuture(chosen.submit(callback, ...args), { loop: this });
   }
@@ -420,8 +452,10 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     const signals = this.#need('signals', 'addSignalHandler');
     if (!signals.exists(signal))
       throw new RangeError(`Cannot handle ${String(signal)}: there is no such signal here`);
+    const context = copyContext();
     const watch = signals.watch(signal, () => {
-      if (!this.#closed) this.callSoon(callback, ...args);
+      // It may have been removed or replaced while it was queued.
+      if (this.#signals.get(signal) === watch) this.callSoonIn(context, callback, ...args);
     });
     this.#signals.get(signal)?.cancel();
     this.#signals.set(signal, watch);
@@ -511,6 +545,8 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     options: ResolveOptions = {},
   ): Waitable<ResolvedAddress[]> {
     this.#mustBeOpen();
+    checkHost(host);
+    checkPort(port);
     const names = this.#need('names', 'getaddrinfo');
     return new Coroutine('getaddrinfo', resolve(this, names, host, port, options));
   }
@@ -536,6 +572,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     if (named === (options.socket !== undefined)) {
       throw new RangeError(`Cannot connect: give ${named ? 'either' : 'one of'} host and port, or a socket`);
     }
+    checkConnectionOptions(options);
     if (options.socket !== undefined) this.#need('sockets', 'createConnection with a socket');
     const streams = this.#need('streams', 'createConnection');
     const names = this.#need('names', 'createConnection');
@@ -569,14 +606,14 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     if (named && options.socket !== undefined) {
       throw new RangeError('Cannot create the server: give either host and port, or a socket');
     }
+    checkServerOptions(options);
     if (options.socket !== undefined) this.#need('sockets', 'createServer with a socket');
-    const backlog = checkedBacklog(options.backlog);
     const streams = this.#need('streams', 'createServer');
     const names = this.#need('names', 'createServer');
     const server = new Server(
       this,
       factory,
-      (sink) => listenOnHosts(this, streams, names, { ...options, backlog }, sink),
+      (sink) => listenOnHosts(this, streams, names, options, sink),
       this.#keeper,
       options.maxConnections,
     );
@@ -591,7 +628,8 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     this.#checkFactory(factory);
     this.#checkTls(options);
     const path = this.#checkPath(options, 'create the server');
-    const backlog = checkedBacklog(options.backlog);
+    const { backlog = backlogDefault, maxConnections } = options;
+    checkServerOptions({ backlog, maxConnections });
     const streams = this.#need('streams', 'createUnixServer');
     const loop = this;
     const listening = {
@@ -607,7 +645,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
         return [yield* listenOn(loop, streams, { kind: 'unix', path }, listening, sink)];
       },
       this.#keeper,
-      options.maxConnections,
+      maxConnections,
     );
     return new Coroutine('createUnixServer', this.#started(server, options.startServing !== false));
   }
@@ -655,7 +693,6 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   *#started(server: Server, startServing: boolean): Generator<Suspension, ServerInterface, unknown> {
     this.#mustBeOpen();
     if (startServing) yield* server.startServing();
-    this.#servers.add(server);
     return server;
   }
 
@@ -707,15 +744,14 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       this.#reportSafely(context);
       return;
     }
-    const within = context.task?.getContext() ?? context.handle?.getContext();
-    const previous = within === undefined ? null : enterContext(ownContext(within));
+    const previous = enterContext(contextOf(context));
     try {
       handler(this, context);
     } catch (exception) {
       this.#reportSafely({ ...context, message: 'Unhandled error in exception handler', exception });
       this.#reportSafely(context);
     } finally {
-      if (within !== undefined) leaveContext(previous);
+      leaveContext(previous);
     }
   }
 
@@ -725,10 +761,11 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     if (others.task !== undefined) delete others.future; // the same object
     const lines = [message];
     for (const key of Object.keys(others).sort())
-      lines.push(`${key}: ${String(others[key as keyof typeof others])}`);
+      lines.push(`${key}: ${shown(others[key as keyof typeof others])}`);
     if (sourceTrace !== undefined) lines.push('created at:', sourceTrace);
+    // The text is no format: a `%` in it would eat the exception.
     // biome-ignore lint/suspicious/noConsole: the last resort is standard error
-    console.error(lines.join('\n'), ...('exception' in context ? [exception] : []));
+    console.error('%s', lines.join('\n'), ...('exception' in context ? [exception] : []));
   }
 
   setExceptionHandler(handler: ExceptionHandler | null): void {
@@ -750,15 +787,12 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     this.#scheduler.debug = enabled;
   }
 
-  slowCallback(runnable: object, duration: number): void {
-    warn(
-      'SlowCallbackWarning',
-      `${String(runnable)} took ${duration.toFixed(1)} ms and held up the loop for so long`,
-    );
+  slowCallback(what: string, duration: number): void {
+    warn('SlowCallbackWarning', `${what} took ${duration.toFixed(1)} ms and held up the loop for so long`);
   }
 
   toString(): string {
-    const state = this.#closed ? 'closed' : this.#attached ? 'running' : 'idle';
+    const state = this.#closed ? 'closed' : this.isRunning() ? 'running' : 'idle';
     return `<EventLoop ${this.driverName} ${state}${this.getDebug() ? ' debug' : ''}>`;
   }
 
@@ -766,8 +800,9 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     try {
       this.defaultExceptionHandler(context);
     } catch (error) {
+      const lost = `${shown(context.message)} (${shown(context.exception)})`;
       // biome-ignore lint/suspicious/noConsole: the last resort is standard error
-      console.error('Exception in the default exception handler', error);
+      console.error('Exception in the default exception handler: %s; it was told: %s', shown(error), lost);
     }
   }
 
@@ -798,8 +833,8 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     return operations as NonNullable<Driver[F]>;
   }
 
-  #notSupported(feature: string, what: string): NotSupportedError {
-    const others = driversOffering(feature as DriverFeature);
+  #notSupported(feature: DriverFeature | 'blocking', what: string): NotSupportedError {
+    const others = driversOffering(feature);
     const who =
       others.length > 0 ? `drivers that do: ${others.join(', ')}` : 'no driver of this version does';
     return new NotSupportedError(
@@ -842,6 +877,11 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     }
     if (options.path === undefined) this.#need('sockets', `${doing} with a socket`);
     if (typeof options.path !== 'string') throw new TypeError(`Cannot ${doing}: the path is not a string`);
+    if (options.path === '' || options.path.indexOf('\0') > 0) {
+      throw new RangeError(
+        `Cannot ${doing}: the path is empty or contains a NUL that is not its first character`,
+      );
+    }
     return options.path;
   }
 }
@@ -879,14 +919,38 @@ function* waitAtMost(
   timeout: number | null,
 ): Generator<Suspension, void, unknown> {
   const followed = wrapFuture(ended, { loop });
-  const timer = timeout === null ? null : loop.callLater(timeout, () => followed.cancel());
+  let late = false;
+  const giveUp = () => {
+    late = followed.cancel();
+  };
+  const timer = timeout === null ? null : loop.callLater(timeout, giveUp);
   try {
     yield* followed;
   } catch (error) {
-    if (!followed.cancelled()) throw error;
+    // Cancelled by us, or by who waits for us?
+    if (!late) throw error;
     warn('ExecutorWarning', `The default executor did not finish its work within ${timeout} ms`);
   } finally {
     timer?.cancel();
+  }
+}
+
+/** Where the handler of an exception runs: where the failing task or callback did. */
+function contextOf({ task, handle }: ExceptionContext): Context | null {
+  try {
+    const context = task?.getContext() ?? handle?.getContext();
+    return context instanceof Context ? context : currentContext();
+  } catch {
+    return currentContext(); // not ours, and no reason to lose the report
+  }
+}
+
+/** `String(value)`, with the stack of an error, and never throws. */
+function shown(value: unknown): string {
+  try {
+    return value instanceof Error && typeof value.stack === 'string' ? value.stack : String(value);
+  } catch {
+    return `<${typeof value}>`;
   }
 }
 
@@ -895,13 +959,6 @@ function checkedTime(time: number, what: string): number {
     throw new TypeError(`Cannot schedule the callback: the ${what} is not a number`);
   if (Number.isNaN(time)) throw new RangeError(`Cannot schedule the callback: the ${what} is NaN`);
   return time;
-}
-
-function checkedBacklog(backlog: number = backlogDefault): number {
-  if (!Number.isInteger(backlog))
-    throw new TypeError('Cannot create the server: the backlog is not an integer');
-  if (backlog < 0) throw new RangeError('Cannot create the server: the backlog is negative');
-  return backlog;
 }
 
 function isCoroutineFunction(callback: unknown): boolean {

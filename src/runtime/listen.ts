@@ -11,7 +11,7 @@ import {
   type Suspension,
   SystemError,
 } from '../interface/index.ts';
-import { resolve } from './addresses.ts';
+import { checkHost, checkPort, resolve } from './addresses.ts';
 import { OperationFuture } from './operation-future.ts';
 
 export const backlogDefault = 100;
@@ -22,6 +22,26 @@ const AI_PASSIVE = 1;
 /** Tries this often to find one port that is free for all addresses, where any port will do. */
 const samePortTries = 5;
 
+/** @throws {TypeError | RangeError} an option has no meaning */
+export function checkServerOptions(options: ServerOptions): void {
+  const { host = null, port, backlog = backlogDefault, maxConnections = Infinity } = options;
+  for (const one of hostsOf(host)) checkHost(one);
+  checkPort(port);
+  if (hostsOf(host).length === 0)
+    throw new RangeError('Cannot create the server: the list of hosts is empty');
+  if (!Number.isInteger(backlog)) {
+    throw new TypeError('Cannot create the server: the backlog is not an integer');
+  }
+  if (backlog < 0) throw new RangeError('Cannot create the server: the backlog is negative');
+  if (!(maxConnections >= 0)) {
+    throw new RangeError(`Cannot create the server: maxConnections is ${maxConnections}, not 0 or more`);
+  }
+}
+
+function hostsOf(host: string | readonly string[] | null): readonly (string | null)[] {
+  return Array.isArray(host) ? host : [host as string | null];
+}
+
 /** Listens on every address of the server's hosts, or on none. */
 export function* listenOnHosts(
   loop: EventLoop,
@@ -31,9 +51,8 @@ export function* listenOnHosts(
   sink: ListenerSink,
 ): Generator<Suspension, Listener[], unknown> {
   const { host = null, port = 0, family, flags = 0 } = options;
-  const hosts = typeof host === 'string' || host === null ? [host || null] : host;
   const addresses = new Map<string, ResolvedAddress>();
-  for (const one of hosts) {
+  for (const one of hostsOf(host)) {
     const found = yield* resolve(loop, names, one || null, port, {
       family,
       flags: flags | AI_PASSIVE,

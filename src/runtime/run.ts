@@ -43,11 +43,15 @@ export interface RunnerOptions {
  */
 export async function run<T>(main: TaskSource<T> | Awaitable<T>, options?: RunnerOptions): Promise<T> {
   const runner = new Runner(options);
+  let result: T;
   try {
-    return await runner.run(main);
-  } finally {
-    await runner.close();
+    result = await runner.run(main);
+  } catch (error) {
+    await runner.closeAfterFailure();
+    throw error;
   }
+  await runner.close();
+  return result;
 }
 
 /** Runs several mains one after the other on one loop and in one context. @see asyncio.Runner */
@@ -73,7 +77,7 @@ export class Runner {
     if (!isRunnable(main))
       throw new TypeError('Cannot run main: it is nothing that can be run or waited for');
     const running = runningLoop();
-    if (running !== null) throw alreadyRunning(this.getLoop(), running);
+    if (running !== null) throw alreadyRunning(this.#loop, running);
     const loop = this.getLoop();
     this.#context ??= copyContext();
     const context = options?.context ?? this.#context;
@@ -100,15 +104,26 @@ export class Runner {
     }
   }
 
+  /** @internal As `close`, where there is a failure already that matters more: one of closing is only reported. */
+  async closeAfterFailure(): Promise<void> {
+    const loop = this.#loop;
+    try {
+      await this.close();
+    } catch (exception) {
+      loop?.callExceptionHandler({ message: 'Exception while the run was shut down', exception });
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
   #makeLoop(): EventLoop {
     const { loopFactory, driver, debug } = this.#options;
-    const loop =
-      loopFactory?.() ??
-      (driver === undefined ? getEventLoopPolicy().newEventLoop() : newEventLoop({ driver }));
+    let loop: unknown;
+    if (loopFactory !== undefined) loop = loopFactory();
+    else if (driver !== undefined) loop = newEventLoop({ driver });
+    else loop = getEventLoopPolicy().newEventLoop();
     if (!(loop instanceof EventLoop)) {
       throw new TypeError(
         'Cannot run on this loop: it is not one of this library and brings a runner of its own',
@@ -146,42 +161,52 @@ function runAttached<T>(
   interruptible: boolean,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
+    let main: FutureInterface<T> | null = null;
     let watch: Operation | null = null;
-    const finish = (settle: () => void) => {
+    let interrupts = 0;
+    let ended = false;
+    // By `stop`, or because main is done; the loop may be run again after the former, and main be done then.
+    const end = () => {
+      if (ended) return;
+      ended = true;
       watch?.cancel();
+      main?.removeDoneCallback(onDone);
       // Settled outside the turn: what goes on from there may run a loop itself.
       loop.detach(settle);
     };
-    loop.attach(() =>
-      finish(() =>
-        reject(new StateError('ERR_LOOP_STOPPED', 'Cannot finish main: the loop was stopped before')),
-      ),
-    );
-    let main: FutureInterface<T>;
+    const onDone = (done: FutureInterface<T>) => {
+      if (!done.cancelled()) done.exception(); // looked at: nobody need report it
+      end();
+    };
+    const settle = () => {
+      if (main === null) return;
+      if (!main.done()) {
+        reject(new StateError('ERR_LOOP_STOPPED', 'Cannot finish main: the loop was stopped before'));
+        return;
+      }
+      try {
+        resolve(main.result());
+      } catch (error) {
+        const interrupted = interrupts > 0 && main.cancelled() && onlyInterrupted(main);
+        reject(interrupted ? new InterruptedError('SIGINT', { cause: error }) : error);
+      }
+    };
+    loop.attach(end);
     try {
       main = start();
     } catch (error) {
-      finish(() => reject(error));
+      reject(error);
+      end();
       return;
     }
-    let interrupts = 0;
-    if (interruptible) {
-      watch = loop.watchInterrupt(() => {
-        if (++interrupts === 1) {
-          main.cancel(new InterruptedError('SIGINT'));
-        } else {
-          watch?.cancel();
-          loop.interruptProcess();
-        }
-      });
-    }
-    main.addDoneCallback(() => {
-      try {
-        const result = main.result();
-        finish(() => resolve(result));
-      } catch (error) {
-        const interrupted = interrupts > 0 && main.cancelled() && onlyInterrupted(main);
-        finish(() => reject(interrupted ? new InterruptedError('SIGINT', { cause: error }) : error));
+    main.addDoneCallback(onDone);
+    if (!interruptible) return;
+    watch = loop.watchInterrupt(() => {
+      if (++interrupts === 1) {
+        main.cancel(new InterruptedError('SIGINT'));
+      } else {
+        watch?.cancel();
+        loop.interruptProcess();
       }
     });
   });
@@ -210,6 +235,10 @@ function* shutDown(loop: EventLoop): Generator<Suspension, void, unknown> {
         });
       }
     }
+  }
+  for (const task of allTasks(loop)) {
+    if (task !== self)
+      loop.callExceptionHandler({ message: 'Cannot end the task: it starts others without end', task });
   }
   yield* loop.finishTransports(closingGrace);
   yield* loop.shutdownDefaultExecutor(executorGrace);

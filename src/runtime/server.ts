@@ -11,13 +11,20 @@ import {
   type StreamProtocol,
   type Suspension,
 } from '../interface/index.ts';
+import { copyContext, enterContext, leaveContext } from '../loop/index.ts';
 import { StreamTransport, type TransportKeeper, type TransportLoop } from '../transports/index.ts';
 
 /** Binds and listens to all addresses of a server, or none. */
 export type Open = (sink: ListenerSink) => Generator<Suspension, Listener[], unknown>;
 
+/** Who wants to know of a server's connections, and when it opens and closes: the loop. */
+export interface ServerKeeper extends TransportKeeper {
+  serverOpened(server: Server): void;
+  serverClosed(server: Server): void;
+}
+
 /**
- * A server over any driver's listeners.
+ * A server over any driver's listeners. Protocols are made, and called, in the context of whoever made the server.
  *
  * @see asyncio.Server
  */
@@ -25,11 +32,13 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper {
   readonly #loop: EventLoop & TransportLoop;
   readonly #factory: () => StreamProtocol;
   readonly #open: Open;
-  readonly #keeper: TransportKeeper;
+  readonly #keeper: ServerKeeper;
   readonly #connectionsMax: number;
+  readonly #context = copyContext();
   readonly #transports = new Set<StreamTransport>();
   #listeners: Listener[] = [];
-  #state: 'new' | 'serving' | 'closed' = 'new';
+  #state: 'new' | 'starting' | 'serving' | 'closed' = 'new';
+  #startWaiters: Future<void>[] = [];
   #closedWaiters: Future<void>[] = [];
   #forever: Future<never> | null = null;
 
@@ -38,7 +47,7 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper {
     loop: EventLoop & TransportLoop,
     factory: () => StreamProtocol,
     open: Open,
-    keeper: TransportKeeper,
+    keeper: ServerKeeper,
     connectionsMax = Infinity,
   ) {
     this.#loop = loop;
@@ -65,10 +74,7 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper {
   }
 
   serveForever(): Coroutine<never> {
-    if (this.#forever !== null) {
-      throw new StateError('ERR_SERVER_STATE', 'Cannot serve forever: the server already does');
-    }
-    if (this.#state === 'closed') throw serverClosed();
+    this.#mustNotServeForever();
     return new Coroutine('serveForever', this.#serveForever());
   }
 
@@ -77,8 +83,9 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper {
     this.#state = 'closed';
     for (const listener of this.#listeners) listener.close();
     this.#listeners = [];
-    if (this.#forever?.done() === false) this.#forever.cancel('the server was closed');
-    this.#loop.enqueue({ run: () => this.#wakeIfClosed() });
+    this.#keeper.serverClosed(this);
+    this.#forever?.cancel('the server was closed');
+    this.#wakeIfClosed();
   }
 
   waitClosed(): Coroutine<void> {
@@ -105,23 +112,26 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper {
   // What the listeners deliver.
 
   connection(channel: StreamChannel): void {
-    if (this.#state !== 'serving' || this.#transports.size >= this.#connectionsMax) {
+    const wanted = this.#state === 'starting' || this.#state === 'serving';
+    if (!wanted || this.#transports.size >= this.#connectionsMax) {
       discard(channel);
       return;
     }
-    let protocol: StreamProtocol;
+    // A copy for each connection: what its protocol sets is its own.
+    const previous = enterContext(this.#context.copy());
     try {
-      protocol = this.#factory();
+      const protocol = this.#factory();
+      new StreamTransport(this.#loop, channel, protocol, [this, this.#keeper]).begin(() => {});
     } catch (exception) {
       discard(channel);
       this.#loop.callExceptionHandler({
-        message: 'Exception in the protocol factory',
+        message: 'Cannot serve a connection: the factory made no protocol',
         exception,
         server: this,
       });
-      return;
+    } finally {
+      leaveContext(previous);
     }
-    new StreamTransport(this.#loop, channel, protocol, [this, this.#keeper]).begin(() => {});
   }
 
   troubled(exception: Error): void {
@@ -142,22 +152,40 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper {
   }
 
   *#start(): Generator<Suspension, void, unknown> {
-    if (this.#state === 'closed') throw serverClosed();
+    while (this.#state === 'starting') {
+      const waiter = new Future<void>({ loop: this.#loop });
+      this.#startWaiters.push(waiter);
+      yield* waiter;
+    }
     if (this.#state === 'serving') return;
-    this.#state = 'serving';
+    this.#mustBeOpen();
+    this.#state = 'starting';
+    this.#keeper.serverOpened(this);
     try {
       this.#listeners = yield* this.#open(this);
+      this.#mustBeOpen();
+      this.#state = 'serving';
     } catch (error) {
-      this.#state = 'new';
+      // Closed, or failed after a connection had come to the first of several addresses.
+      for (const listener of this.#listeners) listener.close();
+      this.#listeners = [];
+      this.abortClients();
+      if (this.#state === 'starting') {
+        this.#state = 'new';
+        this.#keeper.serverClosed(this);
+      }
       throw error;
+    } finally {
+      wake(this.#startWaiters.splice(0));
     }
   }
 
   *#serveForever(): Generator<Suspension, never, unknown> {
-    yield* this.#start();
+    this.#mustNotServeForever();
     const forever = new Future<never>({ loop: this.#loop });
     this.#forever = forever;
     try {
+      yield* this.#start();
       return yield* forever;
     } catch (error) {
       if (error instanceof CancelledError) {
@@ -188,9 +216,19 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper {
   }
 
   #wakeIfClosed(): void {
-    if (this.#state !== 'closed' || this.#transports.size > 0) return;
-    for (const waiter of this.#closedWaiters) if (!waiter.done()) waiter.setResult();
-    this.#closedWaiters = [];
+    if (this.#state === 'closed' && this.#transports.size === 0) wake(this.#closedWaiters.splice(0));
+  }
+
+  // A method, because the checker does not see that the state may have changed during a wait.
+  #mustBeOpen(): void {
+    if (this.#state !== 'closed') return;
+    throw new StateError('ERR_SERVER_STATE', 'Cannot start the server: it is closed');
+  }
+
+  #mustNotServeForever(): void {
+    this.#mustBeOpen();
+    if (this.#forever === null) return;
+    throw new StateError('ERR_SERVER_STATE', 'Cannot serve forever: the server already does');
   }
 
   toString(): string {
@@ -204,6 +242,6 @@ export function discard(channel: StreamChannel): void {
   channel.abort();
 }
 
-function serverClosed(): StateError {
-  return new StateError('ERR_SERVER_STATE', 'Cannot start the server: it is closed');
+function wake(waiters: readonly Future<void>[]): void {
+  for (const waiter of waiters) if (!waiter.done()) waiter.setResult();
 }

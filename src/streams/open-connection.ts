@@ -8,9 +8,10 @@ import type {
   Waitable,
 } from '../interface/index.ts';
 import { getRunningLoop } from '../loop/index.ts';
+import { cancellationPoint } from './cancellation-point.ts';
 import { StreamReaderProtocol } from './stream-protocol.ts';
 import { checkLimit, StreamReader } from './stream-reader.ts';
-import { StreamWriter } from './stream-writer.ts';
+import type { StreamWriter } from './stream-writer.ts';
 
 /** The two halves of a connection. */
 export interface Stream {
@@ -56,8 +57,10 @@ const openStream = coroutine(function* openConnection(limit: number, connect: Co
     return made;
   };
   try {
-    const [transport, { reader, flow }] = yield* connect(loop, factory);
-    const stream: Stream = { reader, writer: new StreamWriter(transport, flow, { reader, loop }) };
+    const [transport, protocol] = yield* connect(loop, factory);
+    yield* cancellationPoint();
+    const { reader } = protocol;
+    const stream: Stream = { reader, writer: protocol.createWriter(transport) };
     return stream;
   } catch (error) {
     // Cancelled when the connection was there and only we did not know yet: nobody else could close it.

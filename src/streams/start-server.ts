@@ -8,6 +8,7 @@ import type {
   Waitable,
 } from '../interface/index.ts';
 import { getRunningLoop } from '../loop/index.ts';
+import { cancellationPoint } from './cancellation-point.ts';
 import type { ClientHandler } from './client-handler.ts';
 import type { StreamLimit } from './open-connection.ts';
 import { StreamReaderProtocol } from './stream-protocol.ts';
@@ -49,10 +50,15 @@ export function startUnixServer(
 
 const serve = coroutine(function* startServer(onClient: ClientHandler, limit: number, listen: Listen) {
   const loop = getRunningLoop();
-  return yield* listen(
-    loop,
-    () => new StreamReaderProtocol(new StreamReader({ limit, loop }), { onClient, loop }),
-  );
+  const factory = () => new StreamReaderProtocol(new StreamReader({ limit, loop }), { onClient, loop });
+  const server = yield* listen(loop, factory);
+  try {
+    yield* cancellationPoint();
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  return server;
 });
 
 function checkHandler(onClient: ClientHandler): ClientHandler {

@@ -1,9 +1,10 @@
-import type { EventLoop, Protocol, Transport } from '../interface/index.ts';
+import { type EventLoop, type Protocol, StateError, type Transport } from '../interface/index.ts';
 import { getRunningLoop } from '../loop/index.ts';
 import { type ClientHandler, serveClient } from './client-handler.ts';
 import { FlowControl } from './flow-control.ts';
 import type { StreamReader } from './stream-reader.ts';
 import { StreamWriter } from './stream-writer.ts';
+import { closeWhenDropped } from './unclosed-writer.ts';
 
 export interface StreamReaderProtocolOptions {
   /** a server's: called with both halves of the connection when it is made */
@@ -21,18 +22,28 @@ export interface StreamReaderProtocolOptions {
  * @see asyncio.StreamReaderProtocol
  */
 export class StreamReaderProtocol implements Protocol {
-  readonly reader: StreamReader;
   /** for the writer of this connection */
   readonly flow: FlowControl;
   readonly #loop: EventLoop;
   readonly #onClient: ClientHandler | null;
+  #reader: StreamReader | null;
+  #readerLetGo: WeakRef<StreamReader> | null = null;
   #transport: Transport | null = null;
 
   constructor(reader: StreamReader, options: StreamReaderProtocolOptions = {}) {
-    this.reader = reader;
+    this.#reader = reader;
     this.#loop = options.loop ?? getRunningLoop();
     this.#onClient = options.onClient ?? null;
     this.flow = new FlowControl(this.#loop);
+  }
+
+  /** @throws {StateError} it was let go, and nobody holds it any more */
+  get reader(): StreamReader {
+    const reader = this.#liveReader();
+    if (reader === undefined) {
+      throw new StateError('ERR_READER_DROPPED', 'Cannot get the reader: whoever had it has dropped it');
+    }
+    return reader;
   }
 
   /** null until `connectionMade`. */
@@ -42,19 +53,36 @@ export class StreamReaderProtocol implements Protocol {
 
   connectionMade(transport: Transport): void {
     this.#transport = transport;
-    this.reader.setTransport(transport);
+    const { reader } = this;
+    reader.setTransport(transport);
     if (this.#onClient === null) return;
-    const writer = new StreamWriter(transport, this.flow, { reader: this.reader, loop: this.#loop });
-    serveClient(this.#loop, this.#onClient, this.reader, writer);
+    const writer = this.createWriter(transport);
+    serveClient(this.#loop, this.#onClient, reader, writer);
+  }
+
+  /**
+   * @internal Makes the writer of this connection for whoever has the reader, and lets the reader go: from now on the
+   * connection lives no longer than its two halves are in somebody's hands.
+   */
+  createWriter(transport: Transport): StreamWriter {
+    const { reader } = this;
+    const writer = new StreamWriter(transport, this.flow, { reader, loop: this.#loop });
+    closeWhenDropped(writer, reader, this.#loop);
+    this.#readerLetGo = new WeakRef(reader);
+    this.#reader = null;
+    return writer;
   }
 
   dataReceived(data: Uint8Array): void {
-    this.reader.feedData(data);
+    const reader = this.#liveReader();
+    if (reader !== undefined) reader.feedData(data);
+    else this.#transport?.pauseReading(); // nobody can ever read it
   }
 
   eofReceived(): boolean {
-    this.reader.feedEof();
-    return (this.#transport?.getExtraInfo('tlsContext') ?? null) === null;
+    this.#liveReader()?.feedEof();
+    const keepOpen = this.flow.endReading();
+    return keepOpen && (this.#transport?.getExtraInfo('tlsContext') ?? null) === null;
   }
 
   pauseWriting(): void {
@@ -66,8 +94,13 @@ export class StreamReaderProtocol implements Protocol {
   }
 
   connectionLost(error: Error | null): void {
-    if (error === null) this.reader.feedEof();
-    else this.reader.setException(error);
+    const reader = this.#liveReader();
+    if (error === null) reader?.feedEof();
+    else reader?.setException(error);
     this.flow.lose(error);
+  }
+
+  #liveReader(): StreamReader | undefined {
+    return this.#reader ?? this.#readerLetGo?.deref();
   }
 }

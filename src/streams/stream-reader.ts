@@ -11,9 +11,10 @@ import {
 } from '../interface/index.ts';
 import { getRunningLoop } from '../loop/index.ts';
 import { ByteQueue, type Match } from './byte-queue.ts';
-import { LineIterator } from './line-iterator.ts';
+import { cancellationPoint } from './cancellation-point.ts';
 import { LineTooLongError } from './line-too-long-error.ts';
 import { compileSeparators, NEWLINE, type Separator, type Separators } from './separators.ts';
+import { StreamIterator } from './stream-iterator.ts';
 
 /** Bytes of a line, and half of what is buffered before the transport is paused, unless a reader is given another. */
 export const DEFAULT_LIMIT = 64 * 1024;
@@ -23,8 +24,18 @@ const inspect = Symbol.for('nodejs.util.inspect.custom');
 export interface StreamReaderOptions {
   /** bytes, more than 0; 65536 unless given */
   limit?: number | undefined;
+  /** bytes, at least the limit: with more than that buffered the transport is paused; twice the limit unless given */
+  readBufferBytesMax?: number | undefined;
   /** the running loop unless given */
   loop?: EventLoop | undefined;
+}
+
+/** What a reader asks of whoever feeds it. Every {@link ReadTransport} is one. */
+export interface ReadControl {
+  pauseReading(): void;
+  resumeReading(): void;
+  /** Nobody reads any more. @param reason why, for who can tell others of it */
+  close(reason?: unknown): void;
 }
 
 /** How the search for a separator ended. */
@@ -38,8 +49,9 @@ type Search =
 /**
  * The receiving side of a stream: a protocol feeds it bytes, one coroutine at a time reads them.
  *
- * Back-pressure: with more than twice the limit buffered it pauses its transport, and resumes it when there is no more
- * than the limit left, or when a reader waits. A reader that asked for a number of bytes gets them whatever the limit.
+ * Back-pressure: with more than twice the limit buffered (`readBufferBytesMax`) it pauses its transport, and resumes it
+ * when there is no more than the limit left, or when a reader waits. A reader that asked for a number of bytes gets them
+ * whatever the limit.
  *
  * Bytes leave the buffer only as a read's result, in the step in which it returns. A read that is cancelled, or that
  * fails for any reason but the ones its method names, has therefore taken nothing.
@@ -48,14 +60,16 @@ type Search =
  *
  * @see asyncio.StreamReader
  */
-export class StreamReader {
+export class StreamReader implements Disposable {
   readonly #loop: EventLoop;
   readonly #limit: number;
+  readonly #bytesMax: number;
   readonly #queue = new ByteQueue();
-  #transport: ReadTransport | null = null;
+  #transport: ReadControl | null = null;
   /** We have paused the transport, not its user. */
   #paused = false;
   #ended = false;
+  #closed = false;
   #exception: Error | null = null;
   /** The method that reads at present; it may be waiting, or about to go on. */
   #reading: string | null = null;
@@ -63,9 +77,10 @@ export class StreamReader {
   /** How many buffered bytes wake the waiter: a reader of 10 MiB is not asked at each of a thousand pieces. */
   #wakeAt = 0;
 
-  /** @throws {RangeError} `limit` is not a positive number */
+  /** @throws {RangeError} `limit` is not a positive number, or `readBufferBytesMax` less than it */
   constructor(options: StreamReaderOptions = {}) {
     this.#limit = checkLimit(options.limit);
+    this.#bytesMax = checkBytesMax(options.readBufferBytesMax, this.#limit);
     this.#loop = options.loop ?? getRunningLoop();
   }
 
@@ -80,7 +95,7 @@ export class StreamReader {
   }
 
   /** Says whom to pause. @throws {StateError} that was said before */
-  setTransport(transport: ReadTransport): void {
+  setTransport(transport: ReadControl): void {
     if (this.#transport !== null) {
       throw new StateError('ERR_TRANSPORT_SET', 'Cannot set the transport: the reader has one');
     }
@@ -95,6 +110,7 @@ export class StreamReader {
    */
   feedData(data: Uint8Array): void {
     if (!(data instanceof Uint8Array)) throw new TypeError('Cannot feed data: it is not a Uint8Array');
+    if (this.#closed) return;
     if (this.#ended)
       throw new StateError('ERR_STREAM_ENDED', 'Cannot feed data: the end of the stream was fed');
     if (data.length === 0) return;
@@ -118,6 +134,24 @@ export class StreamReader {
 
   exception(): Error | null {
     return this.#exception;
+  }
+
+  /**
+   * Gives up the rest: drops what is buffered and closes the transport, which for a connection means both directions. A
+   * read that waits, or comes later, finds the end of the stream. Repeating it does nothing.
+   *
+   * @param reason told to what is behind a converted stream; a connection has no way to tell
+   */
+  close(reason?: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue.skip(this.#queue.byteCount);
+    this.feedEof();
+    this.#transport?.close(reason);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   /** True once the end was fed and everything before it was read. */
@@ -179,8 +213,20 @@ export class StreamReader {
   }
 
   /** The lines, each with its `'\n'`; a last one may come without. */
-  [Symbol.asyncIterator](): LineIterator {
-    return new LineIterator(this);
+  [Symbol.asyncIterator](): StreamIterator {
+    return new StreamIterator(() => this.readLine());
+  }
+
+  /**
+   * The bytes in pieces, as they come.
+   *
+   * @param byteCountMax of a piece, more than 0; the limit unless given
+   */
+  chunks(byteCountMax = Math.min(Math.ceil(this.#limit), Number.MAX_SAFE_INTEGER)): StreamIterator {
+    checkByteCount(byteCountMax);
+    if (byteCountMax <= 0)
+      throw new RangeError(`Cannot read chunks of ${byteCountMax} bytes: that is nothing`);
+    return new StreamIterator(() => this.read(byteCountMax));
   }
 
   toString(): string {
@@ -286,6 +332,7 @@ export class StreamReader {
     this.#resume();
     try {
       yield* waiter;
+      yield* cancellationPoint();
     } finally {
       this.#waiter = null;
     }
@@ -322,7 +369,7 @@ export class StreamReader {
 
   #pauseIfFull(): void {
     if (this.#transport === null || this.#paused || this.#ended) return;
-    if (this.#queue.byteCount <= 2 * this.#limit) return;
+    if (this.#queue.byteCount <= this.#bytesMax) return;
     this.#paused = true;
     this.#transport.pauseReading();
   }
@@ -339,6 +386,16 @@ export function checkLimit(limit: number = DEFAULT_LIMIT): number {
   if (typeof limit !== 'number') throw new TypeError('Cannot set the limit: it is not a number');
   if (!(limit > 0)) throw new RangeError(`Cannot set the limit to ${limit}: it must be more than 0`);
   return limit;
+}
+
+function checkBytesMax(bytesMax: number | undefined, limit: number): number {
+  if (bytesMax === undefined) return 2 * limit;
+  if (typeof bytesMax !== 'number') throw new TypeError('Cannot set readBufferBytesMax: it is not a number');
+  // Below the limit, pausing and resuming would take turns over the same bytes.
+  if (bytesMax >= limit) return bytesMax;
+  throw new RangeError(
+    `Cannot set readBufferBytesMax to ${bytesMax}: it must be at least the limit, ${limit}`,
+  );
 }
 
 function checkByteCount(byteCount: number): void {

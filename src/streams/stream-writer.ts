@@ -126,6 +126,27 @@ export class StreamWriter<T extends WriteTransport = Transport> implements Async
     return this.transport.canWriteEof();
   }
 
+  /**
+   * Ends this direction and waits until everything is sent. Reading goes on; once the peer has ended its direction too,
+   * the connection is closed.
+   *
+   * What can only be closed is closed, and so is a connection whose other direction has ended.
+   *
+   * @throws as `drain`, and the error by which the connection was lost
+   */
+  end(): Coroutine<void> {
+    return StreamWriter.#end(this);
+  }
+
+  /**
+   * Ends the connection now and drops what is not sent.
+   *
+   * @param reason told to what is behind a converted stream; a connection has no way to tell
+   */
+  abort(reason?: unknown): void {
+    (this.transport as { abort(reason?: unknown): void }).abort(reason);
+  }
+
   /** Closes the stream once everything is sent; see `waitClosed`. */
   close(): void {
     this.transport.close();
@@ -171,12 +192,27 @@ export class StreamWriter<T extends WriteTransport = Transport> implements Async
   }
 
   static readonly #drain = coroutine(function* drain(writer: StreamWriter<WriteTransport>) {
-    const exception = writer.#reader?.exception() ?? null;
-    if (exception !== null) throw exception;
-    // The end of the connection is announced by a callback of its own. Without giving it a turn, a loop that writes and
-    // drains on a connection that is gone would never learn of it.
-    if (writer.transport.isClosing()) yield;
+    writer.#throwReaderException();
+    if (writer.transport.isClosing()) {
+      // The end of the connection is announced by a callback of its own. Without giving it a turn, a loop that writes and
+      // drains on a connection that is gone would never learn of it.
+      yield;
+      writer.#throwReaderException();
+    }
     yield* writer.#flow.waitWritable();
+  });
+
+  static readonly #end = coroutine(function* end(writer: StreamWriter<WriteTransport>) {
+    const { transport } = writer;
+    if (writer.#flow.endWriting() || !transport.canWriteEof()) transport.close();
+    else transport.writeEof();
+    if (transport.isClosing()) {
+      yield* writer.#flow.waitLost();
+    } else if (transport.getWriteBufferSize() > 0) {
+      // Nothing is written any more, so that the marks are ours: paused until nothing is buffered at all.
+      transport.setWriteBufferLimits({ high: 0 });
+      yield* writer.drain();
+    }
   });
 
   static readonly #waitClosed = coroutine(function* waitClosed(
@@ -191,7 +227,7 @@ export class StreamWriter<T extends WriteTransport = Transport> implements Async
       yield* writer.#flow.waitLost();
     } catch (error) {
       if (!isCancellation(error)) return;
-      writer.transport.abort();
+      writer.abort(error);
       throw error;
     }
   });
@@ -203,6 +239,11 @@ export class StreamWriter<T extends WriteTransport = Transport> implements Async
       !this.transport.isClosing() &&
       (this.#reader === null || this.#reader.exception() === null);
     return ready ? this.#written : this.#pending;
+  }
+
+  #throwReaderException(): void {
+    const exception = this.#reader?.exception() ?? null;
+    if (exception !== null) throw exception;
   }
 
   #refuseIfFull(): void {

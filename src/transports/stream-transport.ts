@@ -9,7 +9,6 @@ import {
   type StreamChannel,
   type StreamProtocol,
   type StreamSink,
-  SystemError,
   type Transport,
 } from '../interface/index.ts';
 import { copyContext, enterContext, leaveContext, warn } from '../loop/index.ts';
@@ -41,6 +40,9 @@ export interface TransportKeeper {
  * in the next one, so that a header and a body, or ten thousand small answers, cost a system call and not ten thousand.
  * At most one write is with the channel; what comes meanwhile waits in `#queued`.
  *
+ * Reading. A chunk may be larger than the buffer of a `BufferedProtocol`; if that pauses reading between two parts, the
+ * rest is in `#held`, and comes before anything that is read later.
+ *
  * Ending. `connectionLost` is queued exactly once, by whatever comes first: `abort`, a fatal error, or `close` once
  * everything is sent. The channel is closed after it, even if it throws.
  */
@@ -59,8 +61,10 @@ export class StreamTransport implements Transport, StreamSink {
   #limits = writeLimits();
   #writingPaused = false;
   #readingPaused = false;
+  #held: Uint8Array | null = null;
   #endReceived = false;
   #eofWritten = false;
+  #shutDown = false;
   #closing = false;
   #lost = false;
   #writesAfterEnd = 0;
@@ -85,11 +89,9 @@ export class StreamTransport implements Transport, StreamSink {
    * `connectionMade` therefore comes before the first read.
    */
   begin(started: () => void): void {
-    this.#later(() => this.#protocol.connectionMade?.(this));
-    this.#later(() => {
-      if (!this.#closing && !this.#readingPaused) this.#channel.startReading();
-    });
-    this.#later(started);
+    this.#later('protocol.connectionMade() failed', () => this.#protocol.connectionMade?.(this));
+    this.#later('Cannot start reading', () => this.#startReading());
+    this.#later('Cannot tell who opened the connection', started);
   }
 
   getExtraInfo<Name extends keyof ExtraInfo>(name: Name): ExtraInfo[Name] | null;
@@ -122,7 +124,7 @@ export class StreamTransport implements Transport, StreamSink {
     this.#closing = true;
     this.#channel.pauseReading();
     this.#flush();
-    if (this.getWriteBufferSize() === 0) this.#lose(null);
+    if (this.getWriteBufferSize() === 0) this.#lose(null, false);
   }
 
   abort(): void {
@@ -138,7 +140,8 @@ export class StreamTransport implements Transport, StreamSink {
   resumeReading(): void {
     if (this.#closing || !this.#readingPaused) return;
     this.#readingPaused = false;
-    if (!this.#endReceived) this.#channel.startReading();
+    if (this.#held === null) this.#startReading();
+    else this.#later('Cannot go on reading', () => this.#deliverHeld());
   }
 
   isReading(): boolean {
@@ -187,7 +190,7 @@ export class StreamTransport implements Transport, StreamSink {
     if (this.#closing || this.#eofWritten) return;
     this.#eofWritten = true;
     this.#flush();
-    if (this.getWriteBufferSize() === 0) this.#channel.shutdown();
+    this.#shutDownIfSent();
   }
 
   setWriteBufferLimits(limits?: { high?: number | undefined; low?: number | undefined }): void {
@@ -215,10 +218,10 @@ export class StreamTransport implements Transport, StreamSink {
     if (this.#closing) return;
     const previous = enterContext(this.#context);
     try {
-      if (this.#buffered !== null) this.#fill(chunk);
+      if (this.#buffered !== null) this.#fill(chunk, lent);
       else (this.#protocol as Protocol).dataReceived?.(lent ? copyBytes(chunk) : chunk);
     } catch (error) {
-      this.#fatal(error, 'Fatal error: the protocol could not take the data');
+      this.#broken('Fatal error: the protocol could not take the data', error);
     } finally {
       leaveContext(previous);
     }
@@ -232,7 +235,7 @@ export class StreamTransport implements Transport, StreamSink {
     try {
       keepOpen = this.#protocol.eofReceived?.();
     } catch (error) {
-      this.#fatal(error, 'Fatal error: eofReceived failed');
+      this.#broken('Fatal error: protocol.eofReceived() failed', error);
       return;
     } finally {
       leaveContext(previous);
@@ -241,7 +244,10 @@ export class StreamTransport implements Transport, StreamSink {
   }
 
   failed(error: Error): void {
-    this.#fatal(error, 'Fatal error on the connection');
+    if (this.#lost) return;
+    // Peers come and go: that is no error of the program's, and the protocol is told.
+    if (this.#loop.getDebug()) this.#report('Fatal error on the connection', error);
+    this.#end(error);
   }
 
   writeProgress(pending: number): void {
@@ -249,9 +255,9 @@ export class StreamTransport implements Transport, StreamSink {
     this.#sendingBytes = pending;
     if (pending === 0) this.#flush();
     this.#resumeIfDrained();
-    if (this.getWriteBufferSize() > 0 || this.#lost) return;
-    if (this.#closing) this.#lose(null);
-    else if (this.#eofWritten) this.#channel.shutdown();
+    if (this.getWriteBufferSize() > 0) return;
+    if (this.#closing) this.#lose(null, false);
+    else this.#shutDownIfSent();
   }
 
   shutdownDone(): void {
@@ -263,13 +269,17 @@ export class StreamTransport implements Transport, StreamSink {
   }
 
   /** Passes a chunk through the protocol's own buffer, in as many parts as that takes. */
-  #fill(chunk: Uint8Array): void {
+  #fill(chunk: Uint8Array, lent: boolean): void {
     let rest = chunk;
     while (rest.length > 0 && !this.#closing) {
-      // The protocol may have been replaced by the part before.
+      // The protocol may have paused reading, or been replaced, at the part before.
+      if (this.#readingPaused) {
+        this.#held = lent ? new Uint8Array(rest) : rest;
+        return;
+      }
       const protocol = this.#buffered;
       if (protocol === null) {
-        (this.#protocol as Protocol).dataReceived?.(copyBytes(rest));
+        (this.#protocol as Protocol).dataReceived?.(lent ? copyBytes(rest) : rest);
         return;
       }
       const buffer = protocol.getBuffer(-1);
@@ -283,15 +293,25 @@ export class StreamTransport implements Transport, StreamSink {
     }
   }
 
+  #deliverHeld(): void {
+    if (this.#readingPaused) return;
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null) this.data(held, false);
+    this.#startReading();
+  }
+
+  #startReading(): void {
+    if (this.isReading()) this.#channel.startReading();
+  }
+
   #queueFlush(): void {
     if (this.#flushQueued) return;
     this.#flushQueued = true;
-    this.#later(() => {
+    this.#later('Cannot write', () => {
       this.#flushQueued = false;
-      const before = this.getWriteBufferSize();
       this.#flush();
-      if (before === 0 || this.#lost) return;
-      this.#resumeIfDrained();
+      if (!this.#lost) this.#resumeIfDrained();
     });
   }
 
@@ -303,6 +323,12 @@ export class StreamTransport implements Transport, StreamSink {
     this.#queuedBytes = 0;
     this.#turnOfWrite = this.#loop.turns;
     this.#sendingBytes = this.#channel.write(chunks);
+  }
+
+  #shutDownIfSent(): void {
+    if (!this.#eofWritten || this.#shutDown || this.getWriteBufferSize() > 0) return;
+    this.#shutDown = true;
+    this.#channel.shutdown();
   }
 
   #pauseIfFull(): void {
@@ -328,9 +354,9 @@ export class StreamTransport implements Transport, StreamSink {
     }
   }
 
-  #fatal(error: unknown, message: string): void {
-    // Peers come and go; that is no error of the program's.
-    if (!(error instanceof SystemError) || this.#loop.getDebug()) this.#report(message, error);
+  /** The protocol threw where it must not: the connection is of no use any more. */
+  #broken(message: string, error: unknown): void {
+    this.#report(message, error);
     this.#end(error instanceof Error ? error : new Error(String(error), { cause: error }));
   }
 
@@ -344,33 +370,35 @@ export class StreamTransport implements Transport, StreamSink {
     this.#closing = true;
     this.#queued = [];
     this.#queuedBytes = 0;
+    this.#sendingBytes = 0;
     this.#channel.pauseReading();
-    this.#lose(error);
+    this.#lose(error, true);
   }
 
-  #lose(error: Error | null): void {
+  /** @param abort the channel may have something in hand, which is to be dropped */
+  #lose(error: Error | null, abort: boolean): void {
     if (this.#lost) return;
     this.#lost = true;
-    this.#later(() => {
+    this.#held = null;
+    this.#later('protocol.connectionLost() failed', () => {
       try {
         this.#protocol.connectionLost?.(error);
       } finally {
-        if (this.#sendingBytes > 0) this.#channel.abort();
+        if (abort) this.#channel.abort();
         else this.#channel.close();
-        this.#sendingBytes = 0;
       }
     });
   }
 
-  /** Queues a call in the context of whoever made this endpoint; what it throws is reported. */
-  #later(callback: () => void): void {
+  /** Queues a call in the context of whoever made this endpoint; what it throws is reported as `message`. */
+  #later(message: string, callback: () => void): void {
     this.#loop.enqueue({
       run: () => {
         const previous = enterContext(this.#context);
         try {
           callback();
         } catch (exception) {
-          this.#report('Exception in a callback of the transport', exception);
+          this.#report(message, exception);
         } finally {
           leaveContext(previous);
         }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { createTask, gather, sleep, type Task } from '../../src/coroutines/index.ts';
+import { coroutine, createTask, gather, sleep, type Task } from '../../src/coroutines/index.ts';
 import {
   CancelledError,
   type ExceptionContext,
@@ -11,6 +11,8 @@ import {
   isCancellation,
   LoopError,
   type Server,
+  type ServerOptions,
+  type StreamProtocol,
   type Suspension,
   SystemError,
   type Waitable,
@@ -599,6 +601,26 @@ export function testStreams(driver: string): void {
         }
         yield* finish(serving);
       });
+    });
+
+    test('leave no server behind when the task that starts it is cancelled', function* () {
+      const loop = getRunningLoop();
+      const { createServer } = loop;
+      const servers: Server[] = [];
+      // The moment at which the server is there, and nobody has it yet.
+      loop.createServer = coroutine(function* (factory: () => StreamProtocol, options?: ServerOptions) {
+        const server = yield* createServer.call(loop, factory, options);
+        servers.push(server);
+        starting.cancel();
+        return server;
+      });
+      const starting = createTask(startServer(() => {}, { host: '127.0.0.1' }));
+      yield* gather([starting], { returnExceptions: true });
+      assert.equal(starting.cancelled(), true);
+      assert.deepEqual(
+        servers.map((server) => server.sockets),
+        [[]],
+      );
     });
 
     it('run over Unix sockets too', { timeout: 20_000, skip: process.platform === 'win32' }, async () => {

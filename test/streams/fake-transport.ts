@@ -39,6 +39,11 @@ export class FakeTransport implements Transport {
     if (this.#closing && this.#buffered === 0) this.#lose(null);
   }
 
+  /** The peer ends its direction. */
+  end(): void {
+    if (this.#protocol.eofReceived?.() !== true) this.close();
+  }
+
   /** The connection breaks. */
   break(error: Error): void {
     this.#closing = true;
@@ -49,10 +54,7 @@ export class FakeTransport implements Transport {
     if (this.#closing) return;
     this.written.push(data);
     this.#buffered += data.length;
-    if (!this.#writingPaused && this.#buffered > this.#limits.high) {
-      this.#writingPaused = true;
-      this.#protocol.pauseWriting?.();
-    }
+    this.#pauseIfFull();
   }
 
   writelines(parts: Iterable<Uint8Array>): void {
@@ -99,6 +101,7 @@ export class FakeTransport implements Transport {
   setWriteBufferLimits(limits: { high?: number | undefined; low?: number | undefined } = {}): void {
     const high = limits.high ?? (limits.low === undefined ? 64 * 1024 : 4 * limits.low);
     this.#limits = { high, low: limits.low ?? Math.floor(high / 4) };
+    this.#pauseIfFull();
   }
 
   getWriteBufferLimits(): { low: number; high: number } {
@@ -123,6 +126,12 @@ export class FakeTransport implements Transport {
 
   toString(): string {
     return '<FakeTransport>';
+  }
+
+  #pauseIfFull(): void {
+    if (this.#writingPaused || this.#buffered <= this.#limits.high) return;
+    this.#writingPaused = true;
+    this.#protocol.pauseWriting?.();
   }
 
   #lose(error: Error | null): void {

@@ -213,6 +213,15 @@ describe('StreamReaderProtocol', () => {
     assert.equal(protocol.eofReceived(), false);
   });
 
+  test('closes at the second of two ends, if ours was final', function* () {
+    const reader = new StreamReader();
+    const protocol = new StreamReaderProtocol(reader);
+    const transport = new FakeTransport(getRunningLoop(), protocol);
+    protocol.connectionMade(transport);
+    yield* new StreamWriter(transport, protocol.flow, { reader }).end();
+    assert.equal(protocol.eofReceived(), false);
+  });
+
   test('gives the reader the error by which the connection was lost', async () => {
     const reader = new StreamReader();
     const protocol = new StreamReaderProtocol(reader);

@@ -214,6 +214,10 @@ describe('StreamReader', () => {
 
     test('allows a line as long as the limit, not counting its end (B-STR-004)', function* () {
       assert.deepEqual(yield* fedWithLimit(3, 'abc\nd', null).readLine(), bytes('abc\n'));
+      const reader = fedWithLimit(3, 'abc', null);
+      const read = yield* waiting(reader.readLine());
+      reader.feedData(bytes('\n'));
+      assert.deepEqual(yield* read, bytes('abc\n'));
     });
 
     test('drops a line that is too long, if its end is there, and nothing else (B-STR-004)', function* () {
@@ -605,6 +609,21 @@ describe('StreamReader', () => {
       assert.deepEqual(transport.readingCalls, ['pause']);
     });
 
+    test('is paused above another number of bytes, if one was given', function* () {
+      const reader = new StreamReader({ limit: 3, readBufferBytesMax: 4 });
+      const transport = new FakeTransport(getRunningLoop());
+      reader.setTransport(transport);
+      reader.feedData(bytes('abcd'));
+      assert.deepEqual(transport.readingCalls, []);
+      reader.feedData(bytes('e'));
+      assert.deepEqual(transport.readingCalls, ['pause']);
+      yield* reader.readExactly(2);
+      assert.deepEqual(transport.readingCalls, ['pause', 'resume']);
+      assert.throws(() => new StreamReader({ limit: 3, readBufferBytesMax: 2 }), RangeError);
+      assert.throws(() => new StreamReader({ readBufferBytesMax: Number.NaN }), RangeError);
+      assert.throws(() => new StreamReader({ readBufferBytesMax: '9' as unknown as number }), TypeError);
+    });
+
     test('is set once', function* () {
       const reader = new StreamReader();
       const transport: ReadTransport = new FakeTransport(getRunningLoop());
@@ -668,6 +687,125 @@ describe('StreamReader', () => {
       assert.deepEqual(yield* lines.next(), { done: true, value: undefined });
       assert.deepEqual(yield* lines.next(), { done: true, value: undefined });
     });
+  });
+
+  describe('chunks', () => {
+    it('gives what is there, then what comes, until the end', async () => {
+      await run(async () => {
+        const reader = fed('one', ' two', null);
+        const chunks: string[] = [];
+        for await (const chunk of reader.chunks()) {
+          if (chunks.push(text(chunk)) > 1) continue;
+          getRunningLoop().callSoon(() => {
+            reader.feedData(bytes('three'));
+            reader.feedEof();
+          });
+        }
+        assert.deepEqual(chunks, ['one two', 'three']);
+      });
+    });
+
+    it('gives no more at once than is wanted: the limit, or another number', async () => {
+      await run(async () => {
+        const sizes = async (reader: StreamReader, byteCountMax?: number) => {
+          const found: number[] = [];
+          for await (const chunk of reader.chunks(byteCountMax)) found.push(chunk.length);
+          return found;
+        };
+        assert.deepEqual(await sizes(fedWithLimit(4, 'abcdefghi')), [4, 4, 1]);
+        assert.deepEqual(await sizes(fedWithLimit(3.5, 'abcde')), [4, 1]);
+        assert.deepEqual(await sizes(fed('abcde'), 2), [2, 2, 1]);
+        assert.deepEqual(await sizes(fedWithLimit(Number.POSITIVE_INFINITY, 'abcde')), [5]);
+      });
+    });
+
+    test('serves a coroutine too, by next', function* () {
+      const chunks = fed('abc').chunks(2);
+      assert.deepEqual(yield* chunks.next(), { done: false, value: bytes('ab') });
+      assert.deepEqual(yield* chunks.next(), { done: false, value: bytes('c') });
+      assert.deepEqual(yield* chunks.next(), { done: true, value: undefined });
+      assert.deepEqual(yield* chunks.next(), { done: true, value: undefined });
+    });
+
+    it('can be left and taken up again, and mixed with other reads', async () => {
+      await run(async () => {
+        const reader = fed('abcdef\nrest');
+        for await (const chunk of reader.chunks(2)) {
+          assert.equal(text(chunk), 'ab');
+          break;
+        }
+        assert.equal(text(await reader.readLine()), 'cdef\n');
+        for await (const chunk of reader.chunks()) assert.equal(text(chunk), 'rest');
+      });
+    });
+
+    test('stops where the task is cancelled, and takes nothing with it (B-STR-011)', function* () {
+      const reader = fed(null);
+      const next = yield* waiting(reader.chunks().next());
+      next.cancel();
+      yield;
+      reader.feedData(bytes('kept'));
+      assert.ok(next.cancelled());
+      assert.deepEqual(yield* reader.read(10), bytes('kept'));
+    });
+
+    test('wants at least one byte, a whole number of them', function* () {
+      const reader = fed('abc');
+      for (const wrong of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+        assert.throws(() => reader.chunks(wrong), RangeError);
+      }
+      assert.throws(() => reader.chunks('1' as unknown as number), TypeError);
+    });
+  });
+
+  describe('closing', () => {
+    test('drops what is there, closes the transport, and is the end for who reads', function* () {
+      const reader = fed('dropped', null);
+      const transport = new FakeTransport(getRunningLoop());
+      reader.setTransport(transport);
+      reader.close();
+      assert.equal(transport.isClosing(), true);
+      assert.equal(reader.atEof(), true);
+      assert.deepEqual(yield* reader.read(), empty);
+      assert.ok((yield* rejection(reader.readExactly(1))) instanceof IncompleteReadError);
+    });
+
+    test('ends a read that waits', function* () {
+      const reader = fed('par', null);
+      const line = yield* waiting(reader.readLine());
+      reader.close();
+      assert.deepEqual(yield* line, empty);
+    });
+
+    test('drops what comes later, and is done once', function* () {
+      const reader = fed(null);
+      const reasons: unknown[] = [];
+      reader.setTransport({ pauseReading() {}, resumeReading() {}, close: (reason) => reasons.push(reason) });
+      reader.close('first');
+      reader.close('second');
+      reader.feedData(bytes('late'));
+      reader.feedEof();
+      assert.deepEqual(reasons, ['first']);
+      assert.equal(reader.bufferedBytes, 0);
+    });
+
+    test('changes nothing about an error of the stream', function* () {
+      const reader = fed(null);
+      const error = new Error('broken');
+      reader.setException(error);
+      reader.close();
+      assert.equal(yield* rejection(reader.read()), error);
+    });
+
+    it('comes by using', () =>
+      run(async () => {
+        const transport = new FakeTransport(getRunningLoop());
+        {
+          using reader = fed(null);
+          reader.setTransport(transport);
+        }
+        assert.equal(transport.isClosing(), true);
+      }));
   });
 
   describe('its text form', () => {

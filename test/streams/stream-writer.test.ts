@@ -284,6 +284,16 @@ describe('StreamWriter', () => {
       yield* gather([first, third]);
     });
 
+    test('cancelled just before the resume stands in nobody’s way (B-STR-017)', function* () {
+      const { transport, writer } = open();
+      writer.writeNow(new Uint8Array(highWater + 1));
+      const [first, second] = [yield* waiting(writer.drain()), yield* waiting(writer.drain())];
+      first.cancel();
+      transport.send();
+      yield* second;
+      assert.equal(first.cancelled(), true);
+    });
+
     test('waits again after a second pause (B-STR-017)', function* () {
       const { transport, writer } = open();
       for (let i = 0; i < 2; i += 1) {
@@ -357,6 +367,105 @@ describe('StreamWriter', () => {
       writer.close();
       transport.send();
       yield* drain;
+    });
+  });
+
+  describe('end', () => {
+    test('ends this direction and waits until everything is sent', function* () {
+      const { transport, writer } = open();
+      writer.writeNow('small');
+      const end = yield* waiting(writer.end());
+      assert.equal(transport.eofWritten, true);
+      transport.send(4);
+      yield;
+      yield;
+      assert.equal(end.done(), false, 'one byte is left');
+      transport.send();
+      yield* end;
+      assert.equal(transport.isClosing(), false);
+    });
+
+    it('does so by await, and at once if there is nothing to send', () =>
+      run(async () => {
+        const { transport, writer } = open();
+        await writer.end();
+        assert.deepEqual([transport.eofWritten, transport.isClosing()], [true, false]);
+      }));
+
+    test('closes the connection when the peer ends the other direction', function* () {
+      const { transport, writer } = open();
+      yield* writer.end();
+      transport.end();
+      yield* writer.waitClosed();
+      yield* writer.end();
+    });
+
+    test('closes the connection if the peer has ended the other direction before', function* () {
+      const { transport, writer } = open();
+      transport.end();
+      assert.equal(transport.isClosing(), false);
+      writer.writeNow('last');
+      const end = yield* waiting(writer.end());
+      assert.equal(transport.isClosing(), true);
+      transport.send();
+      yield* end;
+    });
+
+    test('closes what can only be closed', function* () {
+      const { transport, writer } = open();
+      transport.canWriteEof = () => false;
+      yield* writer.end();
+      assert.deepEqual([transport.eofWritten, transport.isClosing()], [false, true]);
+    });
+
+    test('leaves the connection open at both ends where it was not called', function* () {
+      const { transport, writer } = open();
+      writer.writeEof();
+      transport.end();
+      yield;
+      assert.equal(transport.isClosing(), false);
+    });
+
+    test('throws if the connection is lost before everything is sent', function* () {
+      for (const peerFirst of [false, true]) {
+        const { transport, writer } = open();
+        if (peerFirst) transport.end();
+        writer.writeNow('unsent');
+        const end = yield* waiting(writer.end());
+        transport.break(brokenPipe);
+        const error = yield* rejection(end);
+        if (peerFirst) assert.equal(error, brokenPipe);
+        else assertReset(error, brokenPipe);
+      }
+    });
+
+    test('cancelled, leaves the rest to be sent', function* () {
+      const { transport, writer } = open();
+      writer.writeNow('unsent');
+      const end = yield* waiting(writer.end());
+      end.cancel();
+      yield;
+      assert.equal(transport.getWriteBufferSize(), 6);
+      transport.send();
+      yield* writer.end();
+    });
+  });
+
+  describe('abort', () => {
+    test('drops what is not sent', function* () {
+      const { transport, writer } = open();
+      writer.writeNow('unsent');
+      writer.abort();
+      assert.equal(transport.getWriteBufferSize(), 0);
+      yield* writer.waitClosed();
+    });
+
+    test('tells the reason to a transport that takes one', function* () {
+      const { transport, writer } = open();
+      const reasons: unknown[] = [];
+      transport.abort = (reason?: unknown) => void reasons.push(reason);
+      writer.abort(brokenPipe);
+      assert.deepEqual(reasons, [brokenPipe]);
     });
   });
 

@@ -31,13 +31,14 @@ export const serveCommand = coroutine(function* (
       process.stderr.write(`${status} ${byteCount} ${asked}\n`);
     },
   });
-  process.stdout.write(`Serving ${folder} on ${urlOf(server)} (Ctrl-C stops)\n`);
-  yield* runInterruptibly(forever());
+  yield* runInterruptibly(announce(`Serving ${folder} on ${urlOf(server)} (Ctrl-C stops)\n`));
   yield* server.stop({ grace: GRACE });
   return 0;
 });
 
-const forever = coroutine(function* (): Generator<Suspension, void, unknown> {
+/** Says it once Ctrl-C is listened to, and then does nothing until it comes. */
+const announce = coroutine(function* (text: string): Generator<Suspension, void, unknown> {
+  process.stdout.write(text);
   yield* getRunningLoop().createFuture<void>();
 });
 

@@ -69,6 +69,9 @@ export interface HttpServerOptions extends Pick<ServerOptions, 'host' | 'port' |
   onExchange?: ((exchange: HttpExchange) => void) | undefined;
 }
 
+/** A crawler opens hundreds of connections at once; one that finds the queue full tries again after a second only. */
+const BACKLOG = 1024;
+
 interface Connection {
   readonly reader: StreamReader;
   readonly writer: StreamWriter;
@@ -101,7 +104,7 @@ export const serveHttp = coroutine(function* (
         onExchange,
         decoder: createRequestDecoder(limits),
       }),
-    { host, port, maxConnections },
+    { host, port, maxConnections, backlog: BACKLOG },
   );
 });
 
@@ -126,7 +129,9 @@ const serveRequest = coroutine(function* (connection: Connection): Generator<Sus
   try {
     request = yield* receiveRequest(connection);
   } catch (error) {
-    const refusal = refusalOf(error, connection);
+    // Time ran out before a further request: its end, as when the client closes. What is buffered is still sent.
+    if (error instanceof TimeoutError && connection.decoder.isBetweenMessages) return false;
+    const refusal = refusalOf(error);
     if (refusal === null) throw error;
     yield* sendResponse(connection, null, refusal);
     yield* linger(connection);
@@ -168,7 +173,12 @@ const callHandler = coroutine(function* (
   try {
     const answer = connection.handler(request);
     const response = 'status' in answer ? answer : yield* answer;
-    checkHeaders(response.headers ?? {});
+    try {
+      checkHeaders(response.headers ?? {});
+    } catch (error) {
+      bodyOf(response).close();
+      throw error;
+    }
     return response;
   } catch (error) {
     if (isCancellation(error)) throw error;
@@ -183,8 +193,8 @@ const sendResponse = coroutine(function* (
   request: HttpRequest | null,
   response: HttpResponse,
 ): Generator<Suspension, boolean, unknown> {
-  const { status, headers = {}, body = '' } = response;
-  const source = body instanceof Uint8Array || typeof body === 'string' ? bytesBody(toBytes(body)) : body;
+  const { status, headers = {} } = response;
+  const source = bodyOf(response);
   let byteCount = 0;
   try {
     const plan = planResponse(request, { status, headers, bodyByteCount: source.byteCount }, new Date());
@@ -194,6 +204,8 @@ const sendResponse = coroutine(function* (
         const next = source.read();
         const piece = next === null || next instanceof Uint8Array ? next : yield* next;
         if (piece === null) break;
+        // In chunks, an empty one would be the end.
+        if (piece.length === 0) continue;
         if (source.byteCount !== null && byteCount + piece.length > source.byteCount) {
           throw new RangeError(
             `Cannot send the body: it has more than the ${source.byteCount} bytes announced`,
@@ -266,10 +278,9 @@ const closeWithin = coroutine(function* (
 });
 
 /** What to tell a client whose request cannot be read; null if there is nobody to tell. */
-function refusalOf(error: unknown, { decoder }: Connection): HttpResponse | null {
+function refusalOf(error: unknown): HttpResponse | null {
   if (error instanceof HttpError) return plainResponse(error.status, error.message);
-  if (error instanceof TimeoutError && !decoder.isBetweenMessages) return plainResponse(408);
-  return null;
+  return error instanceof TimeoutError ? plainResponse(408) : null;
 }
 
 /** The other side left, or was too slow: its own affair, and nothing to report. */
@@ -288,6 +299,10 @@ export function plainResponse(
 
 const LAST_CHUNK = toBytes('0\r\n\r\n');
 const LINE_END = toBytes('\r\n');
+
+function bodyOf({ body = '' }: HttpResponse): BodySource {
+  return body instanceof Uint8Array || typeof body === 'string' ? bytesBody(toBytes(body)) : body;
+}
 
 function chunk(piece: Uint8Array): Uint8Array[] {
   return [toBytes(`${piece.length.toString(16)}\r\n`), piece, LINE_END];

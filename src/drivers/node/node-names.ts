@@ -1,4 +1,4 @@
-import { ADDRCONFIG, lookup, lookupService, V4MAPPED } from 'node:dns';
+import { ADDRCONFIG, ALL, lookup, lookupService, V4MAPPED } from 'node:dns';
 import { isIP } from 'node:net';
 import {
   type AddressFamily,
@@ -14,7 +14,7 @@ import { systemError } from './system-error.ts';
 
 /** getaddrinfo(3): wildcard addresses, to bind to, where no host is given */
 const AI_PASSIVE = 1;
-const hintsKnown = ADDRCONFIG | V4MAPPED;
+const hintsKnown = ADDRCONFIG | V4MAPPED | ALL;
 
 /** Names by the platform's resolver, in libuv's threads. */
 export class NodeNames implements NameOperations {
@@ -31,8 +31,8 @@ export class NodeNames implements NameOperations {
     completion: Completion<ResolvedAddress[]>,
   ): Operation {
     const once = new Once(this.#host, completion);
-    const port = service === null || service === '' ? 0 : Number(service);
-    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    const port = portNumber(service);
+    if (port === null) {
       once.failed(
         new SystemError(`Cannot resolve service ${String(service)}: this driver takes port numbers only`, {
           code: 'EAI_SERVICE',
@@ -95,6 +95,13 @@ export class NodeNames implements NameOperations {
     });
     return once;
   }
+}
+
+/** null: not a number, but the name of a service, which Node cannot look up. */
+function portNumber(service: string | number | null): number | null {
+  if (service === null || service === '') return 0;
+  const port = typeof service === 'number' || /^\d+$/.test(service) ? Number(service) : -1;
+  return port >= 0 && port <= 65_535 ? port : null;
 }
 
 /** Node cannot end a look-up; a cancelled one is let run and not heard. */

@@ -1,12 +1,5 @@
 import type { Socket } from 'node:net';
-import type {
-  DriverHost,
-  SocketAddress,
-  StreamChannel,
-  StreamSink,
-  StreamTarget,
-} from '../../interface/index.ts';
-import { localAddress, remoteAddress } from './addresses.ts';
+import type { DriverHost, SocketAddress, StreamChannel, StreamSink } from '../../interface/index.ts';
 import { systemError } from './system-error.ts';
 
 /** One `net.Socket.write` of at most so many bytes, so that progress shows during a write of many megabytes. */
@@ -15,16 +8,31 @@ const sliceBytesMax = 256 * 1024;
 /** Up to here one copy is cheaper than handing several chunks to the kernel. */
 const copyBytesMax = 16 * 1024;
 
+/** Chunks that are shorter than this on average are copied together whatever their number. */
+const shortChunkBytes = 2 * 1024;
+
 const nothing = new Uint8Array(0);
+
+/** Which ends a channel has, as far as that is known. */
+export interface Ends {
+  localAddress: SocketAddress | null;
+  remoteAddress: SocketAddress | null;
+}
 
 /**
  * A channel over a `net.Socket`, by Node's public API only.
  *
  * Reading: the socket flows or is paused. What it delivers while a turn of ours is under way is queued, and may find
- * reading paused by then; it is kept back (`#backlog`) until reading starts again.
+ * reading paused by then; it is kept back (`#backlog`) until reading starts again. A paused socket without a read buffer
+ * of the driver's reads on until its own buffer is full (64 KiB), then leaves the rest to the kernel.
  *
  * Writing: after `socket.write`, `writableLength` is 0 if the kernel took everything at once, which is the common case
- * and costs no callback. Otherwise an empty write is queued behind, whose callback says that all is gone.
+ * and costs no callback; it is 0 as well if the kernel refused, which `errored` tells and the socket's 'error' follows.
+ * Otherwise an empty write is queued behind, whose callback says that all is gone. How much of one slice is gone
+ * meanwhile Node does not say: until its end, all of it counts as pending.
+ *
+ * Ending: Node closes a socket by itself after an error, and once both directions have ended. The sink hears of the
+ * former by `failed`, of the latter when it closes the channel.
  */
 export class NodeStreamChannel implements StreamChannel {
   readonly localAddress: SocketAddress | null;
@@ -37,24 +45,20 @@ export class NodeStreamChannel implements StreamChannel {
   #paused = true;
   #closing = false;
   #gone = false;
+  /** what broke the connection before there was anybody to tell */
+  #failure: Error | null = null;
   #backlog: (Uint8Array | 'end')[] = [];
+  /** in reverse: what is next is last */
   #unsent: Uint8Array[] = [];
-  #pending = 0;
+  #unsentBytes = 0;
 
-  constructor(
-    socket: Socket,
-    target: StreamTarget | null,
-    host: DriverHost,
-    onGone: (channel: NodeStreamChannel) => void,
-  ) {
+  constructor(socket: Socket, ends: Ends, host: DriverHost, onGone: (channel: NodeStreamChannel) => void) {
     this.#socket = socket;
     this.#host = host;
     this.#onGone = onGone;
-    const unix = target?.kind === 'unix';
-    // A connected client of a Unix server is unnamed; Node tells neither end's name.
-    this.localAddress = unix ? { path: '' } : localAddress(socket);
-    this.remoteAddress = unix ? { path: target.path } : remoteAddress(socket);
-    socket.on('data', (chunk: Uint8Array) => host.dispatch(this.#arrived, chunk));
+    this.localAddress = ends.localAddress;
+    this.remoteAddress = ends.remoteAddress;
+    socket.on('data', (chunk: Uint8Array) => host.dispatch(this.#arrived, withoutMethods(chunk)));
     socket.on('end', () => host.dispatch(this.#arrived, 'end' as const));
     socket.on('error', (error) => host.dispatch(this.#failed, error));
     socket.on('close', () => host.dispatch(this.#closed, undefined));
@@ -62,6 +66,7 @@ export class NodeStreamChannel implements StreamChannel {
 
   start(sink: StreamSink): void {
     this.#sink = sink;
+    if (this.#failure !== null) this.#host.dispatch(this.#failed, this.#failure);
   }
 
   startReading(): void {
@@ -84,21 +89,19 @@ export class NodeStreamChannel implements StreamChannel {
   };
 
   write(chunks: readonly Uint8Array[]): number {
-    if (this.#gone || this.#socket.destroyed) return 0;
     const first = chunks[0];
     if (chunks.length === 1 && first !== undefined && first.length <= sliceBytesMax) {
       this.#socket.write(first);
-      this.#pending = this.#socket.writableLength === 0 ? 0 : first.length;
-      if (this.#pending > 0) this.#socket.write(nothing, this.#flushed);
-      return this.#pending;
+      if (this.#isTaken()) return 0;
+      this.#socket.write(nothing, this.#flushed);
+      return first.length;
     }
-    this.#unsent.push(...chunks);
-    for (const chunk of chunks) this.#pending += chunk.length;
+    this.#unsent = chunks.toReversed();
+    for (const chunk of chunks) this.#unsentBytes += chunk.length;
     return this.#send();
   }
 
   shutdown(): void {
-    if (this.#gone) return;
     this.#socket.end(() => this.#host.dispatch(this.#shutDown, undefined));
   }
 
@@ -148,10 +151,11 @@ export class NodeStreamChannel implements StreamChannel {
   };
 
   readonly #failed = (error: Error): void => {
-    if (!this.#closing) this.#sink?.failed(systemError('use the connection', error));
+    if (this.#closing) return;
+    if (this.#sink === null) this.#failure = error;
+    else this.#sink.failed(systemError('use the connection', error));
   };
 
-  // Node closes by itself what has ended in both directions; the sink hears of it when it has asked for it.
   readonly #closed = (): void => {
     if (!this.#gone) {
       this.#gone = true;
@@ -173,10 +177,7 @@ export class NodeStreamChannel implements StreamChannel {
   };
 
   readonly #progress = (): void => {
-    if (this.#closing) return;
-    this.#pending = 0;
-    for (const chunk of this.#unsent) this.#pending += chunk.length;
-    this.#sink?.writeProgress(this.#send());
+    if (!this.#closing) this.#sink?.writeProgress(this.#send());
   };
 
   /** Hands over slice by slice what waits, until the kernel is full; returns the bytes it has not taken. */
@@ -184,41 +185,46 @@ export class NodeStreamChannel implements StreamChannel {
     while (this.#unsent.length > 0) {
       const { chunks, bytes } = this.#nextSlice();
       if (chunks.length === 1) this.#socket.write(chunks[0] as Uint8Array);
-      else if (bytes <= copyBytesMax) this.#socket.write(joined(chunks, bytes));
-      else {
+      else if (bytes <= copyBytesMax || bytes / chunks.length < shortChunkBytes) {
+        this.#socket.write(joined(chunks, bytes));
+      } else {
         this.#socket.cork();
         for (const chunk of chunks) this.#socket.write(chunk);
         this.#socket.uncork();
       }
-      if (this.#socket.writableLength > 0) {
-        this.#socket.write(nothing, this.#flushed);
-        break;
-      }
-      this.#pending -= bytes;
+      if (this.#isTaken()) continue;
+      this.#socket.write(nothing, this.#flushed);
+      return bytes + this.#unsentBytes;
     }
-    return this.#pending;
+    return 0;
   }
 
   #nextSlice(): { chunks: Uint8Array[]; bytes: number } {
     const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    let taken = 0;
-    for (const chunk of this.#unsent) {
-      const room = sliceBytesMax - bytes;
-      if (chunk.length > room) {
-        chunks.push(chunk.subarray(0, room));
-        this.#unsent[taken] = chunk.subarray(room);
-        bytes = sliceBytesMax;
-        break;
-      }
-      chunks.push(chunk);
-      bytes += chunk.length;
-      taken++;
-      if (bytes === sliceBytesMax) break;
+    let room = sliceBytesMax;
+    while (room > 0) {
+      const chunk = this.#unsent.pop();
+      if (chunk === undefined) break;
+      const whole = chunk.length <= room;
+      chunks.push(whole ? chunk : chunk.subarray(0, room));
+      if (!whole) this.#unsent.push(chunk.subarray(room));
+      room -= Math.min(room, chunk.length);
     }
-    this.#unsent.splice(0, taken);
+    const bytes = sliceBytesMax - room;
+    this.#unsentBytes -= bytes;
     return { chunks, bytes };
   }
+
+  /** The kernel has everything that was written; if it refused, the news of it is on its way to the sink. */
+  #isTaken(): boolean {
+    const socket = this.#socket;
+    return socket.writableLength === 0 && socket.errored === null && !socket.destroyed;
+  }
+}
+
+/** A Buffer as the plain array that it is: what some drivers give and others do not, nobody may come to need. */
+function withoutMethods(chunk: Uint8Array): Uint8Array {
+  return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
 function joined(chunks: readonly Uint8Array[], bytes: number): Uint8Array {

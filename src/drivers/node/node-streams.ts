@@ -1,23 +1,32 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type {
-  Completion,
-  DriverHost,
-  Listener,
-  ListenerSink,
-  ListenOptions,
-  Operation,
-  SocketAddress,
-  StreamChannel,
-  StreamOperations,
-  StreamOptions,
-  StreamTarget,
+import {
+  type Completion,
+  type DriverHost,
+  type Listener,
+  type ListenerSink,
+  type ListenOptions,
+  LoopError,
+  type Operation,
+  type SocketAddress,
+  type StreamChannel,
+  type StreamOperations,
+  type StreamOptions,
+  type StreamTarget,
 } from '../../interface/index.ts';
-import { describeTarget, listeningAddress } from './addresses.ts';
-import { NodeStreamChannel } from './node-stream-channel.ts';
+import { describeAddress, listeningAddress, localAddress, remoteAddress } from './addresses.ts';
+import { descriptorTrouble } from './descriptor-trouble.ts';
+import { type Ends, NodeStreamChannel } from './node-stream-channel.ts';
+import { refuseReusePort } from './reuse-port.ts';
 import { systemError } from './system-error.ts';
 import { fileIdentity, keepingFile, removeStaleSocket } from './unix-path.ts';
 
+// Captured when loaded: what shims put in its place later may stand on this loop.
+const { performance } = globalThis;
+
 const readBytesMax = 64 * 1024;
+
+/** While descriptors are short, a listener tells of it no more often than this. */
+const troubleInterval = 1_000;
 
 export class NodeStreams implements StreamOperations {
   readonly #host: DriverHost;
@@ -68,13 +77,19 @@ export class NodeStreams implements StreamOperations {
         (failure) => {
           if (!cancelled) completion.failed(failure);
         },
-        systemError(`connect to ${describeTarget(target)}`, error),
+        systemError(`connect to ${describeAddress(target)}${from(options)}`, error),
       );
     };
     const onConnect = () => {
       ended();
       socket.pause();
-      channel = this.#channel(socket, target);
+      // The connecting end of a Unix socket has no name.
+      channel = this.#channel(
+        socket,
+        target.kind === 'unix'
+          ? { localAddress: { path: '' }, remoteAddress: { path: target.path } }
+          : internetEnds(socket),
+      );
       this.#host.dispatch((connected) => {
         if (!cancelled) completion.succeeded(connected);
       }, channel as StreamChannel);
@@ -99,24 +114,20 @@ export class NodeStreams implements StreamOperations {
     completion: Completion<Listener>,
   ): Operation {
     let cancelled = false;
-    const failed = (error: unknown) =>
-      this.#host.dispatch(
-        (failure) => {
-          if (!cancelled) completion.failed(failure);
+    const failed = (error: Error) =>
+      this.#host.dispatch((failure) => {
+        if (!cancelled) completion.failed(failure);
+      }, error);
+    try {
+      if (options.reusePort) refuseReusePort();
+      if (target.kind === 'unix') removeStaleSocket(target.path);
+    } catch (error) {
+      failed(error instanceof LoopError ? error : systemError(`listen on ${describeAddress(target)}`, error));
+      return {
+        cancel: () => {
+          cancelled = true;
         },
-        systemError(`listen on ${describeTarget(target)}`, error),
-      );
-    if (target.kind === 'unix') {
-      try {
-        removeStaleSocket(target.path);
-      } catch (error) {
-        failed(error);
-        return {
-          cancel: () => {
-            cancelled = true;
-          },
-        };
-      }
+      };
     }
     const server = createServer({
       allowHalfOpen: true,
@@ -124,11 +135,24 @@ export class NodeStreams implements StreamOperations {
       noDelay: true,
       keepAlive: options.keepAlive,
     });
-    const attempt = { close: () => void server.close() };
-    this.#open.add(attempt);
+    let open: { close(): void } = { close: () => void server.close() };
+    this.#open.add(open);
     const onError = (error: Error) => {
-      this.#open.delete(attempt);
-      failed(error);
+      this.#open.delete(open);
+      failed(systemError(`listen on ${describeAddress(target)}`, error));
+    };
+    const onListening = () => {
+      this.#open.delete(open);
+      server.off('error', onError);
+      const listener = new NodeListener(server, target, options.keepFile === true, () =>
+        this.#open.delete(listener),
+      );
+      open = listener;
+      this.#open.add(listener);
+      this.#accept(server, listener.address, sink);
+      this.#host.dispatch((listening) => {
+        if (!cancelled) completion.succeeded(listening);
+      }, listener as Listener);
     };
     server.once('error', onError);
     server.listen(
@@ -144,32 +168,16 @@ export class NodeStreams implements StreamOperations {
         backlog: options.backlog,
         exclusive: true,
       },
-      () => {
-        this.#open.delete(attempt);
-        server.off('error', onError);
-        server.on('error', (error) =>
-          this.#host.dispatch((trouble) => sink.troubled(trouble), systemError('accept a connection', error)),
-        );
-        const listener = new NodeListener(server, target, options.keepFile === true, () =>
-          this.#open.delete(listener),
-        );
-        this.#open.add(listener);
-        server.on('connection', (socket) => {
-          const channel = this.#channel(socket, target.kind === 'unix' ? { kind: 'unix', path: '' } : null);
-          this.#host.dispatch((accepted) => sink.connection(accepted), channel as StreamChannel);
-        });
-        this.#host.dispatch((listening) => {
-          if (!cancelled) completion.succeeded(listening);
-        }, listener as Listener);
-      },
+      onListening,
     );
     return {
       cancel: () => {
         cancelled = true;
-        this.#open.delete(attempt);
+        this.#open.delete(open);
         server.off('error', onError);
         server.on('error', () => {});
-        server.close();
+        // Also if it listens already and only the news of it is still queued.
+        open.close();
       },
     };
   }
@@ -178,11 +186,47 @@ export class NodeStreams implements StreamOperations {
     for (const open of [...this.#open]) open.close();
   }
 
-  #channel(socket: Socket, target: StreamTarget | null): NodeStreamChannel {
-    const channel = new NodeStreamChannel(socket, target, this.#host, (gone) => this.#open.delete(gone));
+  /**
+   * Hands over the connections that come.
+   *
+   * When descriptors run out, libuv accepts what has come with one that it keeps in reserve, closes it, and tells nobody;
+   * and Node has no way to stop accepting for a while. So that it does not stay unsaid, every connection that comes is
+   * followed by a look whether one more could have been opened. The listener needs nobody to resume it: it takes
+   * connections again as soon as there are descriptors.
+   */
+  #accept(server: Server, address: SocketAddress, sink: ListenerSink): void {
+    const doing = `accept connections on ${describeAddress(address)}`;
+    const troubled = (error: Error) =>
+      this.#host.dispatch((trouble) => sink.troubled(trouble), systemError(doing, error));
+    let silentUntil = -Infinity;
+    server.on('error', troubled);
+    server.on('connection', (socket) => {
+      const channel = this.#channel(
+        socket,
+        'path' in address ? { localAddress: address, remoteAddress: { path: '' } } : internetEnds(socket),
+      );
+      const trouble = descriptorTrouble();
+      if (trouble !== null && performance.now() >= silentUntil) {
+        silentUntil = performance.now() + troubleInterval;
+        troubled(trouble);
+      }
+      this.#host.dispatch((accepted) => sink.connection(accepted), channel as StreamChannel);
+    });
+  }
+
+  #channel(socket: Socket, ends: Ends): NodeStreamChannel {
+    const channel = new NodeStreamChannel(socket, ends, this.#host, (gone) => this.#open.delete(gone));
     this.#open.add(channel);
     return channel;
   }
+}
+
+function internetEnds(socket: Socket): Ends {
+  return { localAddress: localAddress(socket), remoteAddress: remoteAddress(socket) };
+}
+
+function from({ localAddress: local }: StreamOptions): string {
+  return local === undefined ? '' : ` from ${describeAddress(local)}`;
 }
 
 class NodeListener implements Listener {

@@ -1,15 +1,20 @@
-import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { linkSync, lstatSync, statSync, unlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { SystemError } from '../../interface/index.ts';
 
 /**
  * Makes room for a Unix server's socket: a socket file that an earlier server left behind goes.
  *
  * @throws {SystemError} EADDRINUSE: something else than a socket has that name
+ * @throws what the platform says of a folder that is not there, which libuv would report as EACCES
  */
 export function removeStaleSocket(path: string): void {
   if (isAbstract(path)) return;
   const status = lstatSync(path, { throwIfNoEntry: false });
-  if (status === undefined) return;
+  if (status === undefined) {
+    statSync(dirname(path));
+    return;
+  }
   if (!status.isSocket()) {
     throw new SystemError(`Cannot listen on ${path}: something that is no socket has that name`, {
       code: 'EADDRINUSE',
@@ -27,12 +32,14 @@ export function fileIdentity(path: string): string | null {
   return status === undefined ? null : `${status.dev}:${status.ino}`;
 }
 
+let kept = 0;
+
 /**
  * Calls `close`, by which libuv removes whatever has that name, and keeps the file all the same: by a second name while
  * that happens.
  */
 export function keepingFile(path: string, close: () => void): void {
-  const second = `${path}.${process.pid}.keep`;
+  const second = `${path}.${process.pid}.${kept++}.keep`;
   try {
     linkSync(path, second);
   } catch {
@@ -40,7 +47,12 @@ export function keepingFile(path: string, close: () => void): void {
     return;
   }
   close();
-  renameSync(second, path);
+  try {
+    linkSync(second, path);
+  } catch {
+    // Somebody has taken the name in between: it is theirs.
+  }
+  unlinkSync(second);
 }
 
 function isAbstract(path: string): boolean {

@@ -1,0 +1,13 @@
+import type { Question } from './answer.ts';
+
+/** All benchmarks, by the name that asks for them. */
+export const QUESTIONS: Readonly<Record<string, () => Promise<{ question: Question }>>> = {
+  echo: () => import('./echo.ts'),
+  switch: () => import('./switch.ts'),
+  deep: () => import('./deep.ts'),
+  spawn: () => import('./spawn.ts'),
+  gather: () => import('./gather.ts'),
+  cancel: () => import('./cancel.ts'),
+  timers: () => import('./timers.ts'),
+  'call-soon': () => import('./call-soon.ts'),
+};

@@ -1,0 +1,46 @@
+import { readerFrom } from './byte-source.ts';
+import type { StreamLimit } from './open-connection.ts';
+import type { StreamReader } from './stream-reader.ts';
+
+/**
+ * A reader of a Web stream, which it locks. It reads ahead while no more than its limit is buffered.
+ *
+ * Closing the reader cancels the stream, and so does the end of the run; after these, as after the end of the stream or
+ * its error, the lock is released. The stream's error is thrown by every read, as it is.
+ *
+ * @param stream of bytes in any view, or of text, whose UTF-8 is read
+ * @throws {TypeError} the stream is locked
+ * @throws {RangeError} the limit is not a positive number
+ * @throws {StateError} no loop runs
+ */
+export function fromReadableStream(
+  stream: ReadableStream<ArrayBufferView | ArrayBuffer | string>,
+  options: StreamLimit = {},
+): StreamReader {
+  const lock = stream.getReader();
+  try {
+    return readerFrom(
+      {
+        async pull() {
+          let ended = true;
+          try {
+            const { done, value } = await lock.read();
+            ended = done;
+            return done ? null : value;
+          } finally {
+            if (ended) lock.releaseLock();
+          }
+        },
+        cancel(reason) {
+          const cancelled = lock.cancel(reason);
+          lock.releaseLock();
+          return cancelled;
+        },
+      },
+      { ...options, name: 'fromReadableStream' },
+    );
+  } catch (error) {
+    lock.releaseLock();
+    throw error;
+  }
+}

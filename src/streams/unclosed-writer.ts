@@ -1,0 +1,37 @@
+import type { EventLoop } from '../interface/index.ts';
+import { warn } from '../loop/index.ts';
+import type { StreamReader } from './stream-reader.ts';
+
+interface Endpoint {
+  readonly transport: { isClosing(): boolean; close(): void; toString(): string };
+  readonly loop: EventLoop;
+}
+
+let registry: FinalizationRegistry<Endpoint> | null = null;
+
+/** A reader keeps its writer: whoever reads on, and needs no writer, has not dropped the connection. */
+const writers = new WeakMap<StreamReader, object>();
+
+/**
+ * Closes the writer's transport, with a warning, once the writer and its reader are collected and nobody has closed it;
+ * if the loop is closed already, it only warns.
+ *
+ * Nothing that is in use is closed: a task that waits holds what it waits for and is held by the loop, so that nobody
+ * can reach what is collected. Only whoever wants nothing of a connection but that it be there has to hold it.
+ */
+export function closeWhenDropped(
+  writer: { readonly transport: Endpoint['transport'] },
+  reader: StreamReader | null,
+  loop: EventLoop,
+): void {
+  if (reader !== null) writers.set(reader, writer);
+  registry ??= new FinalizationRegistry(closeDropped);
+  registry.register(writer, { transport: writer.transport, loop });
+}
+
+function closeDropped({ transport, loop }: Endpoint): void {
+  if (transport.isClosing()) return;
+  const consequence = loop.isClosed() ? 'its loop is closed already' : 'it is closed now';
+  warn('UnclosedWriterWarning', `A writer was dropped unclosed, ${consequence}: ${transport}`);
+  if (!loop.isClosed()) transport.close();
+}

@@ -1,0 +1,3 @@
+import { testConnections } from './connections-contract.ts';
+
+testConnections('node');

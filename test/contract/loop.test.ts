@@ -1,0 +1,3 @@
+import { testLoop } from './loop-contract.ts';
+
+testLoop('node');

@@ -1,0 +1,3 @@
+import { testServers } from './servers-contract.ts';
+
+testServers('node');

@@ -1,0 +1,3 @@
+import { testTransports } from './transports-contract.ts';
+
+testTransports('node');

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { runToEnd } from '../support/run-to-end.ts';
+
+// Node's exit code where the program waits at its top level for what can never happen.
+const waitsForNothing = 13;
+
+const run = (scenario: string) => runToEnd('test/support/programs/guest-loop.ts', [scenario]);
+
+/** Runs the scenario and expects just this output, `exit` line included. */
+function ends(name: string, scenario: string, ...lines: string[]): void {
+  it(name, async () => {
+    const { stdout, stderr, signal } = await run(scenario);
+    assert.equal(signal, null, stderr);
+    assert.deepEqual(stdout.trimEnd().split('\n'), lines, stderr);
+  });
+}
+
+describe('the process of a loop that is a guest', { concurrency: 2 }, () => {
+  describe('is kept alive', { concurrency: true }, () => {
+    ends('by a pending timer', 'a timer', 'fired', 'end of the program', 'exit 0');
+    ends(
+      'by a timer of which unref was taken back',
+      'a timer of which unref was taken back',
+      'fired',
+      'end of the program',
+      'exit 0',
+    );
+    ends('by what is queued', 'callbacks that queue callbacks', 'all called', 'end of the program', 'exit 0');
+    ends('by the host’s own work', 'a promise of the host', 'resolved', 'end of the program', 'exit 0');
+    ends(
+      'by a run, also if nobody waits for it',
+      'a run called by nobody who waits',
+      'end of the program',
+      'done',
+      'exit 0',
+    );
+  });
+
+  describe('is not kept alive', { concurrency: true }, () => {
+    ends('by an unref’d timer', 'an unref’d timer', `exit ${waitsForNothing}`);
+    ends('by a cancelled timer', 'a cancelled timer', `exit ${waitsForNothing}`);
+    ends('by a timer once it is cancelled', 'a timer cancelled later', `exit ${waitsForNothing}`);
+    ends('by an unref’d repeating timer', 'an unref’d repeating timer', 'ticked', `exit ${waitsForNothing}`);
+    ends('by a future that nobody can settle', 'nothing', 'waits', `exit ${waitsForNothing}`);
+    ends(
+      'by timers that a run has left behind',
+      'timers left behind',
+      'main is done',
+      'end of the program',
+      'exit 0',
+    );
+    ends('by a loop that nobody runs', 'a loop that nobody runs', 'end of the program', 'exit 0');
+    ends(
+      'by a runner between its runs',
+      'a runner between its runs',
+      'between',
+      'end of the program',
+      'exit 0',
+    );
+  });
+
+  describe('ends as Node would end it', { concurrency: true }, () => {
+    for (const [scenario, message] of [
+      ['a tick that throws', /Error: thrown by a tick/],
+      ['a tick that throws in a microtask of an async task', /Error: thrown by a tick/],
+      ['a tick that throws while I/O is under way', /Error: thrown by a tick/],
+      ['a promise that is rejected for nobody', /Error: rejected for nobody/],
+      ['a failing main for nobody', /Error: of main/],
+    ] as const) {
+      it(`after ${scenario}`, async () => {
+        const { stdout, stderr, code, signal } = await run(scenario);
+        assert.match(stderr, message);
+        assert.deepEqual([code, signal], [1, null], stderr);
+        assert.match(stdout, /exit 1\n$/);
+      });
+    }
+
+    it('by process.exit in a callback', async () => {
+      const { stdout, code } = await run('process.exit in a callback');
+      assert.deepEqual([stdout, code], ['exit 7\n', 7]);
+    });
+  });
+
+  it('goes on after ticks that throw if somebody listens, and so does the loop', async () => {
+    const { stdout, stderr, code } = await run('ticks that throw, and a listener');
+    const lines = stdout.trimEnd().split('\n');
+    assert.deepEqual(lines.slice(-3), ['main is done', 'end of the program', 'exit 0'], stderr);
+    assert.deepEqual(
+      lines.slice(0, -3).sort(),
+      ['later 0', 'later 1', 'later 2', 'soon 0', 'soon 1', 'soon 2'].map((text) => `uncaught: ${text}`),
+    );
+    assert.equal(code, 0);
+  });
+});

@@ -1,0 +1,13 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Collects what nothing refers to. In a turn of its own: what a `WeakRef` has shown stays until the present one ends. */
+export async function collectGarbage(): Promise<void> {
+  await setImmediate();
+  collect();
+  await setImmediate();
+}
