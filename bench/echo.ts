@@ -2,9 +2,9 @@
 //
 // Each server is a process of its own; so is the client, which keeps a message in flight on each of its connections, or
 // several (`--depth`). The servers take turns, A B A B …, each on the same core as the client (echo/one-core.ts). Every
-// round has new ones: with large messages, one process of Node's is for its life half as fast again as the next one.
-// CPU time a message, of the server alone, is the figure to trust: it stays what it is while others use the machine. The
-// rate has the client's own time in it.
+// round has new ones: with large messages, one process may be half as fast again as another of the same program, for as
+// long as it lives. CPU time a message, of the server alone, is the figure to trust: it stays what it is while others use
+// the machine. The rate has the client's own time in it.
 import { fileURLToPath } from 'node:url';
 import type { Effort, Question } from './answer.ts';
 import { cpuTimeOf } from './echo/cpu-time.ts';
@@ -92,9 +92,7 @@ async function measureRound(
   samples: Samples,
   { quick }: Effort,
 ): Promise<void> {
-  // For the compiler alone.
-  if (!quick)
-    for (const { port } of running) await runLoad(port, { ...(loads[0] as Load), milliseconds: 1_000 });
+  if (!quick) for (const { port } of running) await warmUp(port, runLoad);
   for (const load of loads) {
     const caseName = describeLoad(load);
     for (let turn = 0; turn < running.length; turn += 1) {
@@ -108,6 +106,12 @@ async function measureRound(
       samples.add(name, caseName, CPU, ((after - before) * 1000) / messages);
     }
   }
+}
+
+/** For the compiler alone: so many messages, however long they take. */
+async function warmUp(port: number, runLoad: (port: number, load: Load) => Promise<Echoes>): Promise<void> {
+  const load = { bytes: 64, connections: 50, depth: 1, milliseconds: 500 };
+  for (let left = 100_000; left > 0; ) left -= (await runLoad(port, load)).messages;
 }
 
 function chooseKind({ settings }: Effort): Kind | null {

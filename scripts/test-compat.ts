@@ -45,11 +45,15 @@ function main(): number {
   if (tests.length === 0) throw new Error('Cannot run the compatibility suite: no test file matches');
 
   process.stdout.write(`test:compat: ${tests.length} test files on Node ${node.version} (${node.path})\n`);
-  const { status } = spawnSync(node.path, ['--test', '--test-reporter=spec', ...tests], {
-    cwd: root,
-    stdio: 'inherit',
-    env: environmentFor(node),
-  });
+  const { status } = spawnSync(
+    node.path,
+    ['--test', '--test-timeout=120000', '--test-reporter=spec', ...tests],
+    {
+      cwd: root,
+      stdio: 'inherit',
+      env: environmentFor(node),
+    },
+  );
   // null: ended by a signal, for instance a segmentation fault.
   return status ?? 1;
 }

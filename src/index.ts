@@ -8,6 +8,8 @@ import type {
 
 export {
   allTasks,
+  asCompleted,
+  type Completions,
   coroutine,
   createTask,
   currentTask,
@@ -18,9 +20,13 @@ export {
   gather,
   isCoroutine,
   isFuture,
+  type RaceOutcome,
   type ReturnWhen,
+  race,
   type ScopeBody,
+  shield,
   sleep,
+  staggeredRace,
   TaskGroup,
   Timeout,
   task,
@@ -29,6 +35,7 @@ export {
   timeoutAt,
   type WaitOptions,
   wait,
+  waitFor,
   wrapFuture,
 } from './coroutines/index.ts';
 export * from './interface/index.ts';
@@ -54,6 +61,7 @@ export {
   setEventLoopPolicy,
 } from './runtime/index.ts';
 export * from './streams/index.ts';
+export * from './sync/index.ts';
 
 // As types these are the standard's, which every loop's own fulfil; as values they are what makes or recognises ours.
 

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-
 import type { Place } from './one-core.ts';
 
 export interface ServerCommand {
@@ -15,6 +14,7 @@ export class ServerProcess implements AsyncDisposable {
   readonly name: string;
   readonly port: number;
   readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
 
   /** @returns why not, if it does not start */
   static async start({ name, command, args }: ServerCommand, place: Place): Promise<ServerProcess | string> {
@@ -29,14 +29,17 @@ export class ServerProcess implements AsyncDisposable {
     );
     const firstLine = once(createInterface(child.stdout), 'line') as Promise<[string]>;
     const line = await Promise.race([firstLine.then(([text]) => ({ text })), ended]);
-    if (typeof line === 'object' && line !== null) return new ServerProcess(name, Number(line.text), child);
+    if (typeof line === 'object' && line !== null) {
+      return new ServerProcess(name, Number(line.text), child, ended);
+    }
     return line ?? (complaint.trim() || 'it ended at once');
   }
 
-  private constructor(name: string, port: number, child: ChildProcess) {
+  private constructor(name: string, port: number, child: ChildProcess, ended: Promise<unknown>) {
     this.name = name;
     this.port = port;
     this.#child = child;
+    this.#ended = ended;
   }
 
   get pid(): number {
@@ -44,8 +47,7 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = once(this.#child, 'close');
     this.#child.kill();
-    await ended;
+    await this.#ended;
   }
 }

@@ -13,8 +13,9 @@ import { Future, isFuture } from './future.ts';
 /**
  * The awaitables in the order in which they complete, each once.
  *
- * As an iterable it gives coroutines: the n-th that is waited for has the outcome of the n-th that completed. As an async
- * iterable it gives the futures themselves, once they are done. It may be left and gone on with later.
+ * `for (const next of asCompleted(all)) await next;`: the n-th that is waited for has the outcome of the n-th that
+ * completed. It may be left and gone on with later. There is no async iterator as asyncio has one, because what that would
+ * hand over, futures, JavaScript's `for await` takes to be waited for.
  *
  * @param options `timeout`: milliseconds, after which each that is missing throws; nothing is cancelled
  * @throws {TypeError} not an iterable of things to wait for
@@ -35,7 +36,7 @@ export function asCompleted<T>(
 }
 
 /** Made by `asCompleted`. */
-export class Completions<T> implements Iterable<Coroutine<T>>, AsyncIterable<FutureInterface<T>> {
+export class Completions<T> implements Iterable<Coroutine<T>> {
   readonly #done: (FutureInterface<T> | null)[] = [];
   readonly #waiting: Future<void>[] = [];
   readonly #missing: Set<FutureInterface<T>>;
@@ -58,23 +59,8 @@ export class Completions<T> implements Iterable<Coroutine<T>>, AsyncIterable<Fut
     }
   }
 
-  /** Not an async generator: one of those would wait for the futures that it is to hand over. */
-  [Symbol.asyncIterator](): AsyncIterator<FutureInterface<T>> {
-    return {
-      next: async () => {
-        if (this.#left === 0) return { done: true, value: undefined };
-        this.#left--;
-        return await new Coroutine('asCompleted', this.#nextResult());
-      },
-    };
-  }
-
   *#nextOutcome(): Generator<Suspension, T, unknown> {
     return (yield* this.#next()).result();
-  }
-
-  *#nextResult(): Generator<Suspension, IteratorResult<FutureInterface<T>>, unknown> {
-    return { done: false, value: yield* this.#next() };
   }
 
   *#next(): Generator<Suspension, FutureInterface<T>, unknown> {

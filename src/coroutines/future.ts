@@ -268,7 +268,7 @@ export class Future<T> implements FutureInterface<T> {
   handOver(): void {
     if (this.#lost === null) return;
     this.markRetrieved();
-    this.#lost = watchForLoss(this, this.#outcome);
+    this.#lost = watchForLoss(this, this.#outcome, this.lossMessage());
   }
 
   /** False if there was an outcome. `error` is the very error to throw, where there is one already. */
@@ -287,7 +287,11 @@ export class Future<T> implements FutureInterface<T> {
 
   /** Sees to it that an exception nobody asks for is reported. */
   protected watchException(exception: unknown): LostException {
-    return watchForLoss(this, exception);
+    return watchForLoss(this, exception, this.lossMessage());
+  }
+
+  protected lossMessage(): string {
+    return 'Future exception was never retrieved';
   }
 
   #mustBePending(what: string): void {
@@ -318,10 +322,9 @@ export class DerivedFuture<T> extends Future<T> {
     this.#source = source;
   }
 
-  /** Whoever waits for the end of a chain waits for its start. */
+  /** Whoever waits for the end of a chain waits for its start; what that has brought already is let through. */
   override giveUp(error: CancelledError): boolean {
-    const source = this.#source;
-    return source === null || source.done() ? super.giveUp(error) : source.giveUp(error);
+    return this.#source === null ? super.giveUp(error) : this.#source.giveUp(error);
   }
 
   override get endedUntold(): boolean {
@@ -367,7 +370,11 @@ export class DerivedFuture<T> extends Future<T> {
   }
 
   protected override watchException(exception: unknown): LostException {
-    return reportUnlessAwaited(this, exception, 'Exception in a reaction to a future was never retrieved');
+    return reportUnlessAwaited(this, exception, this.lossMessage());
+  }
+
+  protected override lossMessage(): string {
+    return 'Exception in a reaction to a future was never retrieved';
   }
 }
 

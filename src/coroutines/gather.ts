@@ -80,7 +80,10 @@ class GatheringFuture extends Future<unknown[]> {
     const distinct = new Set(children);
     this.#left = distinct.size;
     if (distinct.size === 0) this.fulfil([]);
-    for (const child of distinct) child.addDoneCallback(this.#childDone);
+    for (const child of distinct) {
+      if (child.done()) this.#childDone(child);
+      else child.addDoneCallback(this.#childDone);
+    }
   }
 
   override cancel(reason?: unknown): boolean {

@@ -20,8 +20,8 @@ let registry: FinalizationRegistry<Watched> | null = null;
  * For futures made by hand: whoever sets the exception may well come before whoever waits, so time says nothing. Tasks
  * and reactions are reported as they fail (`reportUnlessAwaited`), because JavaScript promises no collection.
  */
-export function watchForLoss(future: Future<unknown>, exception: unknown): LostException {
-  const context = { message: 'Future exception was never retrieved', exception, ...traceOf(future) };
+export function watchForLoss(future: Future<unknown>, exception: unknown, message: string): LostException {
+  const context = { message, exception, ...traceOf(future) };
   const watched: Watched = { retrieved: false, loop: future.getLoop(), context };
   registry ??= new FinalizationRegistry(({ retrieved, loop, context }) => {
     if (!retrieved) loop.callExceptionHandler(context);

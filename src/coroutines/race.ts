@@ -18,7 +18,7 @@ export interface RaceOutcome<T> {
   readonly result: T | undefined;
   /** which starter won; null if none did */
   readonly winner: number | null;
-  /** one entry for each attempt that was started: why it failed, null for the winner */
+  /** one entry for each attempt that was started: why it failed, or its cancellation; null for the winner */
   readonly errors: readonly unknown[];
 }
 
@@ -67,7 +67,6 @@ class StaggeredRace<T> {
   readonly #starters: readonly TaskSource<T>[];
   readonly #delay: number | null;
   readonly #tasks: Task<T>[] = [];
-  readonly #errors: unknown[] = [];
   #running = 0;
   #winner: number | null = null;
   #woken: Future<void> | null = null;
@@ -86,8 +85,9 @@ class StaggeredRace<T> {
     } finally {
       yield* endAll(this.#tasks, 'the race is decided');
     }
-    const result = this.#winner === null ? undefined : this.#tasks[this.#winner]?.result();
-    return { result, winner: this.#winner, errors: this.#errors };
+    const winner = this.#winner;
+    const result = winner === null ? undefined : this.#tasks[winner]?.result();
+    return { result, winner, errors: this.#tasks.map((task) => failureOf(task)?.value ?? null) };
   }
 
   #startNext(): void {
@@ -96,7 +96,6 @@ class StaggeredRace<T> {
     if (starter === undefined) return;
     const task = createTask(starter);
     this.#tasks.push(task);
-    this.#errors.push(null);
     this.#running++;
     task.addDoneCallback(() => this.#ended(index, task));
   }
@@ -117,9 +116,7 @@ class StaggeredRace<T> {
 
   #ended(index: number, task: Task<T>): void {
     this.#running--;
-    const error = failureOf(task);
-    if (error === null) this.#winner ??= index;
-    else this.#errors[index] = error.value;
+    if (failureOf(task) === null) this.#winner ??= index;
     this.#wake();
   }
 

@@ -48,7 +48,8 @@ export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T
 
   register(): void {
     const future = this.#future;
-    if (future.done() && future.reactions === 0) {
+    // Where the loop is closed, the calls before this one will not be answered any more.
+    if (future.done() && (future.reactions === 0 || future.getLoop().isClosed())) {
       // No turn is spent, but `then` does not call back from inside (Promises/A+ 2.2.4).
       void settledPromise.then(() => this.#tell());
       return;

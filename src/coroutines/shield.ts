@@ -8,7 +8,8 @@ import { Future } from './future.ts';
  *
  * Nobody is left to see a failure that comes after the outer future was cancelled: a task's is then reported.
  *
- * @see asyncio.shield; where a whole region is to be protected, `cancelScope` with `shield`
+ * @throws {TypeError} nothing that can be waited for
+ * @see asyncio.shield
  */
 export function shield<T>(awaitable: Awaitable<T>): FutureInterface<T> {
   const inner = ensureFuture(awaitable);

@@ -397,8 +397,11 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   }
 
   protected override watchException(exception: unknown): LostException {
-    const message = `Exception in task ${this.getName()} was never retrieved`;
-    return reportUnlessAwaited(this, exception, message, { task: this as Task<unknown> });
+    return reportUnlessAwaited(this, exception, this.lossMessage(), { task: this as Task<unknown> });
+  }
+
+  protected override lossMessage(): string {
+    return `Exception in task ${this.getName()} was never retrieved`;
   }
 
   override shortName(): string {

@@ -1,7 +1,7 @@
-import { type Awaitable, type Suspension, TimeoutError } from '../interface/index.ts';
+import { type Awaitable, type Suspension, TimeoutError, type Waitable } from '../interface/index.ts';
 import { Coroutine } from './coroutine.ts';
 import { ensureFuture } from './ensure-future.ts';
-import { isFuture } from './future.ts';
+import { isWaitable } from './kinds.ts';
 import { timeout as timeoutScope } from './timeout.ts';
 
 /**
@@ -25,7 +25,8 @@ export function waitFor<T>(awaitable: Awaitable<T>, timeout: number | null): Cor
 }
 
 function* waiting<T>(awaitable: Awaitable<T>, timeout: number | null): Generator<Suspension, T, unknown> {
-  return yield* timeoutScope<T>(timeout, () => inline(awaitable));
+  const waitable = isWaitable(awaitable) ? (awaitable as Waitable<T>) : ensureFuture(awaitable);
+  return yield* timeoutScope<T>(timeout, () => waitable);
 }
 
 function* giveUpAtOnce<T>(awaitable: Awaitable<T>): Generator<Suspension, T, unknown> {
@@ -42,10 +43,4 @@ function* giveUpAtOnce<T>(awaitable: Awaitable<T>): Generator<Suspension, T, unk
     if (!future.cancelled()) throw error;
     throw new TimeoutError('Timed out', { cause: error });
   }
-}
-
-/** Waits for whatever it is, a coroutine inside the present task. */
-function* inline<T>(awaitable: Awaitable<T>): Generator<Suspension, T, unknown> {
-  if (awaitable instanceof Coroutine || isFuture(awaitable)) return (yield* awaitable) as T;
-  return yield* ensureFuture(awaitable);
 }

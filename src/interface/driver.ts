@@ -204,8 +204,8 @@ export interface SignalOperations {
   exists(signal: Signal): boolean;
   /** Takes over the signal's default action until cancelled. @throws what the platform says of one that cannot be caught */
   watch(signal: Signal, callback: (signal: Signal) => void): Operation;
-  /** True if the process would take the default action: nobody, not only this driver, watches the signal. */
-  isDefault(signal: Signal): boolean;
+  /** True if something else in this process handles the signal too, past this driver. */
+  watchedElsewhere(signal: Signal): boolean;
   /** Sends the signal to this process, which ends it unless somebody watches. */
   raise(signal: Signal): void;
 }

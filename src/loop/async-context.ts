@@ -10,8 +10,9 @@ export interface AsyncOwner {
   /** The context its code runs in; null once the task has ended. */
   readonly asyncContext: Context | null;
   getLoop(): EventLoop;
-  /** Its code awaits something: a cancellation that came before is answered at once, else `wait` will get it. */
+  /** @internal Its code awaits something: `wait` is what a cancellation must get. */
   waitBegins(wait: OwnedWait): CancelledError | null;
+  /** @internal */
   waitEnds(wait: OwnedWait): void;
 }
 

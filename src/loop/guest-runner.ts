@@ -165,7 +165,7 @@ export class GuestRunner implements Turner {
     } else {
       const onStopped = this.#onStopped;
       this.#onStopped = null;
-      onStopped?.();
+      if (onStopped !== null) this.#scope.runInAsyncScope(onStopped);
     }
   }
 

@@ -134,8 +134,7 @@ export class Scheduler implements DriverHost, TimerOwner {
         const runnable = queue.shift();
         // A callback may have cleared the queue by closing the loop.
         if (runnable === undefined) break;
-        if (this.debug) this.#runTimed(runnable);
-        else this.#run(runnable);
+        this.#run(runnable);
       }
     } finally {
       this.#inTurn = false;
@@ -162,6 +161,11 @@ export class Scheduler implements DriverHost, TimerOwner {
   }
 
   #run(runnable: Runnable): void {
+    if (this.debug) this.#callTimed(runnable);
+    else this.#call(runnable);
+  }
+
+  #call(runnable: Runnable): void {
     try {
       if (this.scope === null) runnable.run();
       else this.scope.runInAsyncScope(runnable.run, runnable);
@@ -171,9 +175,9 @@ export class Scheduler implements DriverHost, TimerOwner {
     this.#drainMicrotasks();
   }
 
-  #runTimed(runnable: Runnable): void {
+  #callTimed(runnable: Runnable): void {
     const start = this.#driver.now();
-    this.#run(runnable);
+    this.#call(runnable);
     const duration = this.#driver.now() - start;
     if (duration >= this.#owner.slowCallbackDuration) this.#owner.slowCallback(describe(runnable), duration);
   }

@@ -218,10 +218,10 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
    */
   watchInterrupt(callback: () => void): Operation | null {
     const signals = this.#driver.signals;
-    if (signals === null || !signals.isDefault('SIGINT')) return null;
+    if (signals === null || signals.watchedElsewhere('SIGINT')) return null;
     try {
       return signals.watch('SIGINT', () => {
-        if (!this.#signals.has('SIGINT')) callback();
+        if (!this.#signals.has('SIGINT') && !signals.watchedElsewhere('SIGINT')) callback();
       });
     } catch {
       return null; // a run without it is better than none

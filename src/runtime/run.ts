@@ -42,16 +42,7 @@ export interface RunnerOptions {
  * @throws {TypeError} nothing that can be run
  */
 export async function run<T>(main: TaskSource<T> | Awaitable<T>, options?: RunnerOptions): Promise<T> {
-  const runner = new Runner(options);
-  let result: T;
-  try {
-    result = await runner.run(main);
-  } catch (error) {
-    await runner.closeAfterFailure();
-    throw error;
-  }
-  await runner.close();
-  return result;
+  return await new Runner(options).runAndClose(main);
 }
 
 /** Runs several mains one after the other on one loop and in one context. @see asyncio.Runner */
@@ -74,19 +65,53 @@ export class Runner {
   }
 
   async run<T>(main: TaskSource<T> | Awaitable<T>, options?: { context?: Context | undefined }): Promise<T> {
+    return await this.#run(main, options?.context, () => {});
+  }
+
+  /** @internal As `run` and `close`, without a moment between them in which somebody else could run a loop. */
+  async runAndClose<T>(main: TaskSource<T> | Awaitable<T>): Promise<T> {
+    let closing: Promise<void> | null = null;
+    const close = () => {
+      closing ??= this.close();
+      return closing;
+    };
+    let result: T;
+    try {
+      result = await this.#run(main, undefined, () => void close());
+    } catch (error) {
+      const loop = this.#loop;
+      // The error of main matters more than one of closing.
+      await close().catch((exception: unknown) => {
+        loop?.callExceptionHandler({ message: 'Exception while the run was shut down', exception });
+      });
+      throw error;
+    }
+    await close();
+    return result;
+  }
+
+  async #run<T>(
+    main: TaskSource<T> | Awaitable<T>,
+    given: Context | undefined,
+    onEnd: () => void,
+  ): Promise<T> {
     if (!isRunnable(main))
       throw new TypeError('Cannot run main: it is nothing that can be run or waited for');
     const running = runningLoop();
     if (running !== null) throw alreadyRunning(this.#loop, running);
     const loop = this.getLoop();
     this.#context ??= copyContext();
-    const context = options?.context ?? this.#context;
+    const context = given ?? this.#context;
     this.#state = 'running';
-    try {
-      return await runAttached(loop, () => startMain(loop, main, context), true);
-    } finally {
-      this.#state = 'idle';
-    }
+    return await runAttached(
+      loop,
+      () => startMain(loop, main, context),
+      true,
+      () => {
+        this.#state = 'idle';
+        onEnd();
+      },
+    );
   }
 
   /** Cancels and awaits what is left, and closes the loop. Idempotent. */
@@ -98,19 +123,14 @@ export class Runner {
     this.#state = 'closed';
     if (loop === null || loop.isClosed()) return;
     try {
-      await runAttached(loop, () => loop.createTask(() => shutDown(loop), { name: 'shutdown' }), false);
+      await runAttached(
+        loop,
+        () => loop.createTask(() => shutDown(loop), { name: 'shutdown' }),
+        false,
+        () => {},
+      );
     } finally {
       loop.close();
-    }
-  }
-
-  /** @internal As `close`, where there is a failure already that matters more: one of closing is only reported. */
-  async closeAfterFailure(): Promise<void> {
-    const loop = this.#loop;
-    try {
-      await this.close();
-    } catch (exception) {
-      loop?.callExceptionHandler({ message: 'Exception while the run was shut down', exception });
     }
   }
 
@@ -154,11 +174,12 @@ function startMain<T>(
   return ensureFuture(main as Awaitable<T>, { loop });
 }
 
-/** Runs the loop as a guest until the future that `start` makes is done. */
+/** Runs the loop as a guest until the future that `start` makes is done; `onEnd` is called when it runs no more. */
 function runAttached<T>(
   loop: EventLoop,
   start: () => FutureInterface<T>,
   interruptible: boolean,
+  onEnd: () => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let main: FutureInterface<T> | null = null;
@@ -179,6 +200,7 @@ function runAttached<T>(
       end();
     };
     const settle = () => {
+      onEnd();
       if (main === null) return;
       if (!main.done()) {
         reject(new StateError('ERR_LOOP_STOPPED', 'Cannot finish main: the loop was stopped before'));
@@ -191,7 +213,12 @@ function runAttached<T>(
         reject(interrupted ? new InterruptedError('SIGINT', { cause: error }) : error);
       }
     };
-    loop.attach(end);
+    try {
+      loop.attach(end);
+    } catch (error) {
+      onEnd();
+      throw error;
+    }
     try {
       main = start();
     } catch (error) {

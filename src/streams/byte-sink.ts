@@ -6,12 +6,15 @@ import {
   type Suspension,
   type WriteTransport,
 } from '../interface/index.ts';
-import { getRunningLoop } from '../loop/index.ts';
+import { getRunningLoop, warn } from '../loop/index.ts';
 import { FlowControl } from './flow-control.ts';
 import { cancellationOf, type Outcome, outcomeOf, reportFailure } from './outcome.ts';
 import { toStreamError } from './stream-error.ts';
 import { StreamWriter } from './stream-writer.ts';
 import { closeWhenDropped } from './unclosed-writer.ts';
+
+/** Writes after the end that are dropped in silence, as every transport does; from the next one on there is a warning. */
+const SILENT_WRITES_MAX = 4;
 
 /** Where bytes go, any number of pieces at a time: how any other kind of stream becomes a {@link StreamWriter}. */
 export interface ByteSink {
@@ -90,8 +93,10 @@ class SinkTransport implements WriteTransport {
   readonly #watch: Future<void>;
   #protocol: BaseProtocol;
   #paused = false;
+  #eofWritten = false;
   #closing = false;
   #lost = false;
+  #writesAfterEnd = 0;
 
   constructor(loop: EventLoop, sink: ByteSink, protocol: BaseProtocol, name: string) {
     this.#loop = loop;
@@ -111,7 +116,7 @@ class SinkTransport implements WriteTransport {
   write(data: Uint8Array): void {
     if (!(data instanceof Uint8Array)) throw new TypeError('Cannot write: the data is not a Uint8Array');
     // Sinks keep and may even transfer what they are given, which must not befall the writer's bytes.
-    if (!this.#closing && data.length > 0) this.#send(new Uint8Array(data));
+    if (this.#takes(data.length)) this.#send(new Uint8Array(data));
   }
 
   writelines(parts: Iterable<Uint8Array>): void {
@@ -122,7 +127,7 @@ class SinkTransport implements WriteTransport {
         throw new TypeError('Cannot write: a part of the data is not a Uint8Array');
       byteCount += part.length;
     }
-    if (this.#closing || byteCount === 0) return;
+    if (!this.#takes(byteCount)) return;
     const joined = new Uint8Array(byteCount);
     let filled = 0;
     for (const part of all) {
@@ -137,6 +142,7 @@ class SinkTransport implements WriteTransport {
   }
 
   writeEof(): void {
+    this.#eofWritten = true;
     this.close();
   }
 
@@ -190,15 +196,29 @@ class SinkTransport implements WriteTransport {
     this.#lose('error' in outcome ? toStreamError(outcome.error) : null);
   }
 
+  /** Is anything to be written? @throws {StateError} after `writeEof` */
+  #takes(byteCount: number): boolean {
+    if (this.#eofWritten)
+      throw new StateError('ERR_WRITE_AFTER_EOF', 'Cannot write: writeEof was called before');
+    if (byteCount === 0) return false;
+    if (!this.#closing) return true;
+    this.#writesAfterEnd += 1;
+    if (this.#writesAfterEnd > SILENT_WRITES_MAX) {
+      warn('WriteAfterEndWarning', 'A stream was written to after its end; the data is dropped');
+    }
+    return false;
+  }
+
   #send(bytes: Uint8Array): void {
     const wanted = this.#sink.write(bytes);
-    if (wanted === null || this.#paused) return;
+    if (wanted === null) return;
+    if (this.#paused) {
+      wanted.then(undefined, ignore);
+      return;
+    }
     this.#paused = true;
     this.#protocol.pauseWriting?.();
-    wanted.then(
-      () => this.#later(() => this.#resume()),
-      () => {}, // `closed` tells
-    );
+    wanted.then(() => this.#later(() => this.#resume()), ignore);
   }
 
   #resume(): void {
@@ -225,3 +245,6 @@ class SinkTransport implements WriteTransport {
     if (!this.#loop.isClosed()) this.#loop.callSoon(callback);
   }
 }
+
+/** `closed` tells. */
+function ignore(): void {}

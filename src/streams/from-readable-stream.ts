@@ -1,4 +1,5 @@
-import { readerFrom } from './byte-source.ts';
+import { type ByteSource, readerFrom } from './byte-source.ts';
+import { exceptOwnError } from './except-own-error.ts';
 import type { StreamLimit } from './open-connection.ts';
 import type { StreamReader } from './stream-reader.ts';
 
@@ -19,28 +20,43 @@ export function fromReadableStream(
 ): StreamReader {
   const lock = stream.getReader();
   try {
-    return readerFrom(
-      {
-        async pull() {
-          let ended = true;
-          try {
-            const { done, value } = await lock.read();
-            ended = done;
-            return done ? null : value;
-          } finally {
-            if (ended) lock.releaseLock();
-          }
-        },
-        cancel(reason) {
-          const cancelled = lock.cancel(reason);
-          lock.releaseLock();
-          return cancelled;
-        },
-      },
-      { ...options, name: 'fromReadableStream' },
-    );
+    return readerFrom(new WebSource(lock), { ...options, name: 'fromReadableStream' });
   } catch (error) {
     lock.releaseLock();
     throw error;
+  }
+}
+
+class WebSource implements ByteSource {
+  readonly #lock: ReadableStreamDefaultReader<ArrayBufferView | ArrayBuffer | string>;
+  /** The stream has ended, which whoever reads learns in the next turn. */
+  #released = false;
+
+  constructor(lock: ReadableStreamDefaultReader<ArrayBufferView | ArrayBuffer | string>) {
+    this.#lock = lock;
+  }
+
+  async pull(): Promise<ArrayBufferView | ArrayBuffer | string | null> {
+    let ended = true;
+    try {
+      const { done, value } = await this.#lock.read();
+      ended = done;
+      return done ? null : value;
+    } finally {
+      if (ended) this.#release();
+    }
+  }
+
+  cancel(reason: unknown): Promise<void> | null {
+    if (this.#released) return null;
+    const { closed } = this.#lock;
+    const cancelled = this.#lock.cancel(reason);
+    this.#release();
+    return exceptOwnError(cancelled, closed);
+  }
+
+  #release(): void {
+    this.#released = true;
+    this.#lock.releaseLock();
   }
 }

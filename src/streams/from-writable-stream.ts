@@ -1,5 +1,6 @@
 import type { WriteTransport } from '../interface/index.ts';
 import { type ByteSink, writerTo } from './byte-sink.ts';
+import { exceptOwnError } from './except-own-error.ts';
 import type { StreamWriter } from './stream-writer.ts';
 
 /**
@@ -26,10 +27,15 @@ class WebSink implements ByteSink {
   readonly closed: Promise<void>;
   readonly #lock: WritableStreamDefaultWriter<Uint8Array>;
   #bufferedBytes = 0;
+  /** The stream has ended, which whoever writes learns in the next turn. */
+  #released = false;
 
   constructor(lock: WritableStreamDefaultWriter<Uint8Array>) {
     this.#lock = lock;
-    this.closed = lock.closed.finally(() => lock.releaseLock());
+    this.closed = lock.closed.finally(() => {
+      this.#released = true;
+      lock.releaseLock();
+    });
     this.closed.catch(ignore);
   }
 
@@ -38,6 +44,7 @@ class WebSink implements ByteSink {
   }
 
   write(bytes: Uint8Array): PromiseLike<void> | null {
+    if (this.#released) return null;
     // The sink may transfer the bytes, and their length is 0 then.
     const { length } = bytes;
     this.#bufferedBytes += length;
@@ -50,11 +57,11 @@ class WebSink implements ByteSink {
   }
 
   close(): void {
-    this.#lock.close().catch(ignore); // `closed` tells
+    if (!this.#released) this.#lock.close().catch(ignore); // `closed` tells
   }
 
-  abort(reason: unknown): Promise<void> {
-    return this.#lock.abort(reason);
+  abort(reason: unknown): Promise<void> | null {
+    return this.#released ? null : exceptOwnError(this.#lock.abort(reason), this.closed);
   }
 }
 

@@ -37,9 +37,8 @@ export function toReadableStream(reader: StreamReader): ReadableStream<Uint8Arra
       const byteCount = controller.byobRequest?.view?.byteLength ?? DEFAULT_LIMIT;
       const task = loop.createTask(reader.read(byteCount), { name: 'toReadableStream', eagerStart: true });
       reading = task;
-      return new Promise<void>((resolve, reject) => {
-        whenDone(task, (bytes) => resolve(deliver(controller, bytes)), reject);
-      });
+      const read = new Promise<Uint8Array>((resolve, reject) => whenDone(task, resolve, reject));
+      return read.then((bytes) => deliver(controller, bytes));
     },
     cancel(reason) {
       cancelled = true;

@@ -1,10 +1,19 @@
-import type { EventLoop } from '../interface/index.ts';
+import type { BaseProtocol, EventLoop } from '../interface/index.ts';
 import { warn } from '../loop/index.ts';
 import type { StreamReader } from './stream-reader.ts';
 
 interface Endpoint {
-  readonly transport: { isClosing(): boolean; close(): void; toString(): string };
+  readonly transport: Closable;
+  /** that of the writer: under another one, the transport is not ours any more */
+  readonly protocol: BaseProtocol;
   readonly loop: EventLoop;
+}
+
+interface Closable {
+  isClosing(): boolean;
+  close(): void;
+  getProtocol(): BaseProtocol;
+  toString(): string;
 }
 
 let registry: FinalizationRegistry<Endpoint> | null = null;
@@ -20,17 +29,18 @@ const writers = new WeakMap<StreamReader, object>();
  * can reach what is collected. Only whoever wants nothing of a connection but that it be there has to hold it.
  */
 export function closeWhenDropped(
-  writer: { readonly transport: Endpoint['transport'] },
+  writer: { readonly transport: Closable },
   reader: StreamReader | null,
   loop: EventLoop,
 ): void {
   if (reader !== null) writers.set(reader, writer);
   registry ??= new FinalizationRegistry(closeDropped);
-  registry.register(writer, { transport: writer.transport, loop });
+  const { transport } = writer;
+  registry.register(writer, { transport, protocol: transport.getProtocol(), loop });
 }
 
-function closeDropped({ transport, loop }: Endpoint): void {
-  if (transport.isClosing()) return;
+function closeDropped({ transport, protocol, loop }: Endpoint): void {
+  if (transport.isClosing() || transport.getProtocol() !== protocol) return;
   const consequence = loop.isClosed() ? 'its loop is closed already' : 'it is closed now';
   warn('UnclosedWriterWarning', `A writer was dropped unclosed, ${consequence}: ${transport}`);
   if (!loop.isClosed()) transport.close();

@@ -1,5 +1,4 @@
-import { Coroutine, type Future } from '../coroutines/index.ts';
-import { runBody } from '../coroutines/scope.ts';
+import { Coroutine, type Future, runBody } from '../coroutines/index.ts';
 import type { EventLoop, Suspension } from '../interface/index.ts';
 import { Held } from './held.ts';
 import { InlineCoroutine } from './inline-coroutine.ts';

@@ -22,7 +22,7 @@ export class Exchange<T> {
   readonly #putters = new LinkedList<Putter<T>>();
   /** getters that may take an item and have not yet */
   readonly #promised = new LinkedList<Getter<T>>();
-  #put: Future<void> | null = null;
+  #putAtOnce: Future<void> | null = null;
 
   /**
    * @param capacity items for nobody in particular that may be here; 0: an item is only passed from hand to hand
@@ -80,8 +80,8 @@ export class Exchange<T> {
   put(item: T, loop: EventLoop, owner: object | null): Future<void> {
     if (!this.canPut) return this.#putters.push(new Putter(loop, this, item, owner));
     this.insert(item);
-    this.#put ??= granted<void>(loop, undefined);
-    return this.#put;
+    this.#putAtOnce ??= granted<void>(loop, undefined);
+    return this.#putAtOnce;
   }
 
   get(loop: EventLoop, owner: object | null): Future<T> {

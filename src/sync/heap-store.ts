@@ -52,7 +52,7 @@ export class HeapStore<T> implements ItemStore<T> {
     if (last !== entry) {
       const above = this.#placeAbove(last, gap);
       const path = above < gap ? [] : this.#pathBelow(last, gap);
-      if (above < gap) this.#sinkAncestors(gap, above);
+      this.#sinkAncestors(gap, above);
       let place = above;
       for (const child of path) {
         this.#put(heap[child] as Entry<T>, place);

@@ -6,8 +6,8 @@ const inspect = Symbol.for('nodejs.util.inspect.custom');
 /**
  * What is used by the tasks of one loop: the one that runs when it is made, else the first in which somebody waits.
  *
- * The check costs a comparison and is always on. Handing something to a waiter of a loop that another thread of control
- * turns would be noticed much later, if at all.
+ * The check costs a comparison and is always on: what is handed to a waiter of another loop would show its mistake much
+ * later, if at all.
  */
 export abstract class LoopBound {
   #loop: EventLoop | null = runningLoop();

@@ -18,11 +18,8 @@ type Receiver<T> = Parameters<Future<T>['tell']>[0];
  * scope lets the result through, as always: the task goes on behind the scope, and what it was given counts (B-WF-006).
  */
 export class Waiter<T> extends Future<T> implements Linked {
-  /** @internal */
   list: object | null = null;
-  /** @internal */
   previous: Linked | null = null;
-  /** @internal */
   next: Linked | null = null;
   #granted = false;
   #looked = false;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import * as net from 'node:net';
 import { describe, it } from 'node:test';
@@ -20,6 +21,7 @@ import {
   letTheKernelWork,
   pattern,
   Recorder,
+  rejection,
   type Serving,
   type Steps,
   serve,
@@ -395,6 +397,24 @@ export function testConnections(driver: string): void {
         found.map(({ host, port, family }) => [host, port, family]),
         [['127.0.0.1', 80, 4]],
       );
+    });
+
+    test('are answered as the platform answers them (B-UV-013)', function* () {
+      const loop = getRunningLoop();
+      for (const host of ['localhost', '127.0.0.1', '::1']) {
+        const expected = (yield* wrapFuture(lookup(host, { all: true, verbatim: true }))).map((answer) => ({
+          host: answer.address,
+          family: answer.family,
+          port: 80,
+          type: 'stream',
+        }));
+        for (const port of [80, '80']) assert.deepEqual(yield* loop.getaddrinfo(host, port), expected);
+      }
+      for (const host of ['does-not-exist.invalid', 'not a name']) {
+        const expected = (yield* rejection(wrapFuture(lookup(host)))) as NodeJS.ErrnoException;
+        assert.equal((yield* systemError(loop.getaddrinfo(host, 80))).code, expected.code);
+      }
+      assert.throws(() => loop.getaddrinfo(new Uint8Array(1) as never, 80), TypeError);
     });
 
     test('of addresses are looked up too', function* () {

@@ -49,7 +49,7 @@ export function testLoop(driver: string): void {
     return reports;
   }
 
-  describe(`the event loop on the ${driver} driver`, () => {
+  describe(`the event loop on the ${driver} driver (B-EV-001, B-UV-001)`, () => {
     it('names its driver', () => {
       const loop = makeLoop();
       assert.equal(loop.driverName, driver);
@@ -110,6 +110,21 @@ export function testLoop(driver: string): void {
         assert.deepEqual(log, ['a', 'b']);
         loop.runOnce(0);
         assert.deepEqual(log, ['a', 'b', 'queued by a', 'timer of a']);
+        loop.close();
+      });
+
+      it('run one turn at a time by runOnce, though each queues the next (B-T13-002)', () => {
+        const loop = makeLoop();
+        let calls = 0;
+        const again = () => {
+          calls++;
+          loop.callSoon(again);
+        };
+        loop.callSoon(again);
+        for (let turns = 1; turns <= 3; turns++) {
+          loop.runOnce(0);
+          assert.equal(calls, turns);
+        }
         loop.close();
       });
 
@@ -1083,7 +1098,7 @@ export function testLoop(driver: string): void {
           assert.equal(loop.removeSignalHandler('SIGWINCH'), true);
         }));
 
-      it('are validated, and removing tells whether there was one (B-EV-007)', () => {
+      it('are validated, and removing, by name and not by a handle, tells whether there was one (B-EV-007, B-T13-006)', () => {
         const loop = makeLoop();
         const add = (signal: unknown) => () => loop.addSignalHandler(signal as 'SIGWINCH', () => {});
         for (const wrong of [2, null, undefined, {}]) assert.throws(add(wrong), TypeError);
@@ -1095,7 +1110,10 @@ export function testLoop(driver: string): void {
         }
         const before = process.listenerCount('SIGWINCH');
         assert.equal(loop.removeSignalHandler('SIGWINCH'), false);
-        loop.addSignalHandler('SIGWINCH', () => {});
+        assert.equal(
+          loop.addSignalHandler('SIGWINCH', () => {}),
+          undefined,
+        );
         assert.equal(loop.removeSignalHandler('SIGWINCH'), true);
         assert.equal(loop.removeSignalHandler('SIGWINCH'), false);
         assert.equal(process.listenerCount('SIGWINCH'), before, 'the default action is not restored');

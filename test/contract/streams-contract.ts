@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { coroutine, createTask, gather, sleep, type Task } from '../../src/coroutines/index.ts';
+import { coroutine, createTask, gather, sleep, type Task, wrapFuture } from '../../src/coroutines/index.ts';
 import {
   CancelledError,
   type ExceptionContext,
@@ -21,6 +21,8 @@ import { getRunningLoop } from '../../src/loop/index.ts';
 import { run } from '../../src/runtime/index.ts';
 import {
   type ClientHandler,
+  fromReadableStream,
+  fromWritableStream,
   openConnection,
   openUnixConnection,
   type Stream,
@@ -29,7 +31,10 @@ import {
   type StreamWriter,
   startServer,
   startUnixServer,
+  toReadableStream,
+  toWritableStream,
 } from '../../src/streams/index.ts';
+import { collectGarbage } from '../support/collect-garbage.ts';
 
 type Steps<T = void> = Generator<Suspension, T, unknown>;
 
@@ -601,6 +606,147 @@ export function testStreams(driver: string): void {
         }
         yield* finish(serving);
       });
+    });
+
+    describe('as Web streams', () => {
+      test('carry the same bytes there and back, and close when both directions have ended', function* () {
+        const serving = yield* serve((reader, writer) =>
+          toReadableStream(reader).pipeThrough(new TransformStream()).pipeTo(toWritableStream(writer)),
+        );
+        const { reader, writer } = yield* openConnection(serving.address);
+        const sent = pattern(3_000_000);
+        const writing = createTask(function* () {
+          const there = fromWritableStream(toWritableStream(writer));
+          for (let i = 0; i < sent.length; i += 77_777) yield* there.write(sent.subarray(i, i + 77_777));
+          yield* there.end();
+        });
+        const back = fromReadableStream(toReadableStream(reader), { limit: 1000 });
+        assert.deepEqual(yield* back.read(), sent);
+        yield* writing;
+        yield* writer.waitClosed();
+        yield* finish(serving);
+      });
+
+      it('serve what the platform has for them', { timeout: 20_000 }, () =>
+        run(
+          async () => {
+            const server = await startServer(
+              async (reader, writer) => {
+                const upper = new TransformStream<string, string>({
+                  transform: (chunk, controller) => controller.enqueue(chunk.toUpperCase()),
+                });
+                await toReadableStream(reader)
+                  .pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
+                  .pipeThrough(upper)
+                  .pipeTo(toWritableStream(writer));
+              },
+              { host: '127.0.0.1' },
+            );
+            const { host, port } = server.sockets[0] as InternetAddress;
+            const { reader, writer } = await openConnection({ host, port });
+            await new Blob(['some ', 'text']).stream().pipeTo(toWritableStream(writer));
+            assert.equal(await new Response(toReadableStream(reader)).text(), 'SOME TEXT');
+            server.close();
+            await server.waitClosed();
+          },
+          { driver },
+        ),
+      );
+
+      test('hold up who writes while the peer reads nothing', function* () {
+        const { onClient, accepted } = acceptor();
+        const serving = yield* serve(onClient);
+        const near = yield* openConnection(serving.address);
+        const far = yield* accepted();
+        const there = fromWritableStream(toWritableStream(near.writer));
+        let written = 0;
+        const writing = createTask(function* () {
+          for (; written < 400; written += 1) yield* there.write(pattern(100_000));
+          yield* there.end();
+        });
+        for (let before = -1; before !== written || near.writer.transport.getWriteBufferSize() === 0; ) {
+          before = written;
+          for (let i = 0; i < 20; i += 1) yield* sleep(0);
+        }
+        assert.ok(written < 400);
+        assert.ok(near.writer.transport.getWriteBufferSize() < 1_000_000);
+        assert.equal((yield* far.reader.read()).length, 40_000_000);
+        yield* writing;
+        yield* far.writer.end();
+        yield* near.writer.waitClosed();
+        yield* finish(serving);
+      });
+
+      test('end the connection when they are cancelled or aborted', function* () {
+        for (const end of [
+          (near: Stream) => toReadableStream(near.reader).cancel('enough'),
+          (near: Stream) => toWritableStream(near.writer).abort('enough'),
+          (near: Stream) => fromReadableStream(toReadableStream(near.reader)).close('enough'),
+          (near: Stream) => fromWritableStream(toWritableStream(near.writer)).abort('enough'),
+        ]) {
+          const { onClient, accepted } = acceptor();
+          const serving = yield* serve(onClient);
+          const near = yield* openConnection(serving.address);
+          const far = yield* accepted();
+          const read = createTask(far.reader.read());
+          void end(near);
+          yield* near.writer.waitClosed();
+          assert.equal((yield* read).length, 0);
+          far.writer.close();
+          yield* finish(serving);
+        }
+      });
+
+      test('fail with the error of a connection that was reset', function* () {
+        const { onClient, accepted } = acceptor();
+        const serving = yield* serve(onClient, { limit: 1 });
+        const near = yield* openConnection(serving.address);
+        const far = yield* accepted();
+        near.writer.writeNow(pattern(1000));
+        while (far.writer.transport.isReading()) yield* sleep(0);
+        near.writer.writeNow(pattern(1000));
+        while (near.writer.transport.getWriteBufferSize() > 0) yield* sleep(0);
+        const pieces = toReadableStream(near.reader).getReader();
+        const closed = toWritableStream(near.writer).getWriter().closed;
+        const read = wrapFuture(pieces.read());
+        const outcomes = gather([read, wrapFuture(closed)], { returnExceptions: true });
+        yield* discard(far);
+        const [onRead, onWrite] = yield* outcomes;
+        assert.ok(onRead instanceof SystemError);
+        assert.equal(onRead.code, 'ECONNRESET');
+        assert.equal(onWrite, onRead);
+        yield* finish(serving);
+      });
+    });
+
+    it('are closed when nobody has them any more (B-STR-024)', { timeout: 20_000 }, async () => {
+      const warnings: string[] = [];
+      const listen = ({ name }: Error) => void warnings.push(name);
+      process.on('warning', listen);
+      try {
+        await run(
+          async () => {
+            let ended = false;
+            const server = await startServer(
+              async (reader, writer) => {
+                await using _closing = writer;
+                await reader.read();
+                ended = true;
+              },
+              { host: '127.0.0.1' },
+            );
+            const { host, port } = server.sockets[0] as InternetAddress;
+            await (async () => void (await openConnection({ host, port })))();
+            while (!ended) await collectGarbage();
+            server.close();
+            await server.waitClosed();
+          },
+          { driver },
+        );
+      } finally {
+        process.off('warning', listen);
+      }
+      assert.deepEqual(warnings, ['UnclosedWriterWarning']);
     });
 
     test('leave no server behind when the task that starts it is cancelled', function* () {

@@ -571,6 +571,20 @@ describe('cancelling a task', () => {
       assert.equal(outer.cancelling(), 1);
     });
 
+    both('delivers that once also where the cancellation came before the wait', function* (spelled) {
+      const end = new Future<string>();
+      const inner = yield* resisting(spelled, end);
+      const outer = yield* spelled.started(function* () {
+        yield sleep(0);
+        currentTask()?.cancel();
+        const result = yield inner;
+        yield sleep(0);
+        return result as string;
+      });
+      end.setResult('in the end');
+      assert.equal(yield outer, 'in the end');
+    });
+
     both('asks it again when cancelled again', function* (spelled) {
       const end = new Future<string>();
       const inner = yield* resisting(spelled, end);

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { allTasks, createTask, currentTask, Future, sleep, type Task } from '../../src/coroutines/index.ts';
+import {
+  allTasks,
+  coroutine,
+  createTask,
+  currentTask,
+  Future,
+  gather,
+  sleep,
+  Task,
+  taskGroup,
+} from '../../src/coroutines/index.ts';
 import { CancelledError } from '../../src/interface/index.ts';
 import { ContextVar, getRunningLoop } from '../../src/loop/index.ts';
 import { newEventLoop } from '../../src/runtime/index.ts';
@@ -197,6 +207,28 @@ describe('eagerStart', () => {
     loop.runOnce(0);
     assert.equal(ran, true);
     loop.close();
+  });
+
+  inTask('spends no turn on gathers and groups of what waits for nothing (B-EAGER-009)', function* () {
+    const loop = getRunningLoop();
+    loop.setTaskFactory((_loop, source, options) => new Task(source, { ...options, loop, eagerStart }));
+    // biome-ignore lint/correctness/useYield: it does not wait
+    const atOnce = coroutine(function* <T>(value: T) {
+      return value;
+    });
+    const gathered = gather([gather([atOnce(1), atOnce(2)]), atOnce(3)]);
+    assert.deepEqual(gathered.result(), [[1, 2], 3]);
+    const tasks = yield* taskGroup((group) => {
+      const first = group.createTask(atOnce(4));
+      assert.equal(group.tasks.size, 0);
+      return atOnce([first, group.createTask(atOnce(5))]);
+    });
+    assert.deepEqual(
+      tasks?.map((task) => task.result()),
+      [4, 5],
+    );
+    assert.equal(loop.timeUntilNextTimer(), null, 'nothing was queued');
+    loop.setTaskFactory(null);
   });
 
   both('leaves the choice to the task factory, which gets the option (B-EAGER-008)', function* (spelled) {

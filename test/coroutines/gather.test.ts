@@ -134,9 +134,17 @@ describe('gather', () => {
     const gathered = gather(children);
     for (const child of children) yield child;
     const finished = gather(children);
-    assert.equal(finished.cancel(), false, 'the children are done, the gather does not know yet');
-    assert.deepEqual(yield finished, [1, 2]);
+    assert.equal(finished.done(), true, 'no turn is spent on what is done already');
+    assert.equal(finished.cancel(), false);
+    assert.deepEqual(finished.result(), [1, 2]);
     assert.deepEqual(yield gathered, [1, 2]);
+
+    const last = new Future<number>();
+    const unaware = gather([last]);
+    last.setResult(3);
+    assert.equal(unaware.done(), false);
+    assert.equal(unaware.cancel(), false, 'it is not told yet, but there is nothing left to cancel');
+    assert.deepEqual(yield unaware, [3]);
   });
 
   both(

@@ -550,6 +550,18 @@ describe('taskGroup', () => {
     assert.deepEqual(seen, ['child cancelled']);
   });
 
+  both('is cancelled once, however often it is asked (group.cancel)', function* (spelled) {
+    const result = yield spelled.group(function* (group) {
+      yield* settle();
+      group.cancel('one');
+      assert.equal(((yield* thrown(new Future<void>())) as CancelledError).reason, 'one');
+      group.cancel('two');
+      yield sleep(0);
+      return 'went on';
+    });
+    assert.equal(result, 'went on');
+  });
+
   both('is cancelled by a child, also after its body has ended (group.cancel)', function* (spelled) {
     const seen: string[] = [];
     const result = yield spelled.group(function* (group) {

@@ -195,7 +195,7 @@ describe('Task', () => {
       const error = new BadWeather();
       await run(
         async () => {
-          const failed = createTask(async () => await Promise.reject(error));
+          const failed = createTask(async () => await Promise.reject(error), { name: 'forecast' });
           await wait([failed]);
           await wait([failed]);
         },
@@ -203,7 +203,9 @@ describe('Task', () => {
       );
       assert.deepEqual(reports, []);
       await collectGarbage();
-      assert.deepEqual(reports, [{ message: 'Future exception was never retrieved', exception: error }]);
+      assert.deepEqual(reports, [
+        { message: 'Exception in task forecast was never retrieved', exception: error },
+      ]);
     });
 
     it('comes too late for its loop without harm', async () => {

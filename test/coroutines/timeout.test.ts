@@ -187,15 +187,16 @@ describe('timeout', () => {
     function* (spelled) {
       const [outer, inner] = [new Kept(), new Kept()];
       let throughInner: unknown;
-      const when = getRunningLoop().time() + 1;
       const error = yield* thrown(
-        spelled.timeoutAt(when, function* (outerScope) {
+        spelled.timeout(60_000, function* (outerScope) {
           outer.scope = outerScope;
           try {
-            yield spelled.timeoutAt(when, function* (innerScope) {
+            yield spelled.timeout(60_000, function* (innerScope) {
               inner.scope = innerScope;
+              const when = getRunningLoop().time() + 1;
+              for (const scope of [outerScope, innerScope]) scope.reschedule(when);
               // Both are due when the loop next looks.
-              getRunningLoop().callSoon(spinUntil, when + 1);
+              spinUntil(when + 1);
               yield* forever();
             });
           } catch (caught) {
@@ -508,14 +509,14 @@ describe('timeout', () => {
       both(`is a cancellation, where ${first} comes first`, function* (spelled) {
         const loop = getRunningLoop();
         const kept = new Kept();
-        const when = loop.time() + 1;
-        const task = spelled.task(function* () {
-          yield spelled.timeoutAt(when, function* (scope) {
+        const task = yield* spelled.started(function* () {
+          yield spelled.timeout(60_000, function* (scope) {
             kept.scope = scope;
             yield* forever();
           });
         });
-        yield* settle();
+        const when = loop.time() + 1;
+        kept.scope?.reschedule(when);
         loop.callAt(first === 'the deadline' ? when : when - 0.5, () => task.cancel('elsewhere'));
         spinUntil(when + 1);
         const error = yield* thrown(task);
@@ -549,6 +550,35 @@ describe('timeout', () => {
       assert.equal(error.reason, 'elsewhere');
     });
 
+    both(
+      'is one where it comes while the body waits for a foreign promise after the deadline',
+      function* (spelled) {
+        let finish: () => void = () => {};
+        const promise = new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+        const task = spelled.task(function* () {
+          const error = yield* thrown(
+            timeout(0, async () => {
+              try {
+                await new Future<void>();
+              } finally {
+                await promise;
+              }
+            }),
+          );
+          assert.ok(error instanceof CancelledError, String(error));
+          assert.equal(error.reason, 'elsewhere');
+          yield sleep(0);
+          return 'thrown once';
+        });
+        yield* settle();
+        task.cancel('elsewhere');
+        finish();
+        assert.equal(yield task, 'thrown once');
+      },
+    );
+
     both('is one where it comes while the body cleans up after the deadline', function* (spelled) {
       const end = new Future<void>();
       const task = yield* spelled.started(function* () {
@@ -581,20 +611,40 @@ describe('timeout', () => {
   });
 
   both('lets a result through that is on its way when time runs out', function* (spelled) {
-    const loop = getRunningLoop();
+    const kept = new Kept();
     const future = new Future<string>();
-    const task = spelled.task(function* () {
-      return (yield spelled.timeout(1, function* () {
+    const task = yield* spelled.started(function* () {
+      return (yield spelled.timeout(60_000, function* (scope) {
+        kept.scope = scope;
         return (yield future) as string;
       })) as string;
     });
-    yield* settle();
-    loop.callSoon(() => {
-      spinUntil(loop.time() + 2);
-      future.setResult('just in time');
-    });
+    kept.scope?.reschedule(getRunningLoop().time());
+    future.setResult('just in time');
     assert.equal(yield task, 'just in time');
+    assert.equal(kept.expired, true);
     assert.equal(task.cancelling(), 0);
+  });
+
+  both('is not taken back by uncancel, which is for requests from outside', function* (spelled) {
+    const kept = new Kept();
+    const future = new Future<void>();
+    const task = yield* spelled.started(function* () {
+      yield* thrown(new Future<void>());
+      yield spelled.timeout(60_000, function* (scope) {
+        kept.scope = scope;
+        yield future;
+        const self = currentTask() as Task<unknown>;
+        assert.equal(self.uncancel(), 0);
+        yield* forever();
+      });
+    });
+    task.cancel('swallowed');
+    yield* settle();
+    kept.scope?.reschedule(getRunningLoop().time());
+    // The deadline finds the result on its way, and so is due when the body takes the request back.
+    future.setResult();
+    assert.ok((yield* thrown(task)) instanceof TimeoutError);
   });
 
   both('stops a body that waits for a foreign promise once that has ended', function* (spelled) {

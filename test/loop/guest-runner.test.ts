@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { describe, it } from 'node:test';
 import type { EventLoop } from '../../src/interface/index.ts';
-import { GuestRunner, type Host, LoopTimerHandle, runningLoop, Scheduler } from '../../src/loop/index.ts';
+import {
+  GuestRunner,
+  type Host,
+  LoopTimerHandle,
+  RepeatingTimerHandle,
+  runningLoop,
+  Scheduler,
+} from '../../src/loop/index.ts';
 import { queue, StubDriver, StubOwner } from './stub-driver.ts';
 
 interface Alarm {
@@ -352,6 +359,29 @@ describe('GuestRunner', () => {
       assert.equal(host.alarm.delay, 200);
       assert.equal(host.alive, false);
     });
+
+    it('leaves each alarm that follows as unref’d as the one before', () => {
+      const { host, driver, callAt } = started();
+      for (const when of [1010, 1020, 1030]) callAt(when, () => {}).unref();
+      for (const when of [1010, 1020]) {
+        driver.time = when;
+        host.fireAlarm();
+        assert.equal(host.alarms.size, 1);
+        assert.equal(host.alive, false);
+      }
+    });
+
+    it('does not keep the host alive by an unref’d timer that is due again at once', () => {
+      const { host, scheduler } = started();
+      let calls = 0;
+      const timer = new RepeatingTimerHandle(scheduler, 0, () => void calls++, []).unref();
+      scheduler.insertTimer(timer);
+      for (let i = 1; i <= 3; i++) {
+        host.fireAlarm();
+        assert.equal(calls, i);
+        assert.equal(host.alive, false);
+      }
+    });
   });
 
   describe('when it is stopped', () => {
@@ -436,6 +466,20 @@ describe('GuestRunner', () => {
         Array.from({ length: 6 }, () => 'the run'),
       );
       assert.equal(storage.getStore(), undefined);
+    });
+
+    it('tells of the stop in that context, so that it can be started again in the same', () => {
+      const { scheduler, runner } = setUp();
+      const seen: (string | undefined)[] = [];
+      storage.run('the run', () => runner.start());
+      const stop = () =>
+        runner.stop(() => {
+          seen.push(storage.getStore());
+          runner.start();
+        });
+      storage.run('a socket', () => scheduler.dispatch(stop, undefined));
+      scheduler.dispatch(() => void seen.push(storage.getStore()), undefined);
+      assert.deepEqual(seen, ['the run', 'the run']);
     });
 
     it('takes that context anew with each start', () => {

@@ -248,6 +248,12 @@ describe('Scheduler', () => {
       assert.deepEqual(owner.slow, ['<Reaction> 200', '<Throwing> 200', '<callback> 200']);
     });
 
+    it('tells of slow hooks as well', () => {
+      const { scheduler, owner, work } = slow(100);
+      scheduler.runHooks(new Set([new Named('the hook', work)]));
+      assert.deepEqual(owner.slow, ['the hook 100']);
+    });
+
     it('counts the microtasks of a callback as part of it', () => {
       const { driver, owner, scheduler } = setUp(() => {
         driver.time += 150;

@@ -222,7 +222,7 @@ describe('connecting from an address', () => {
 });
 
 describe('happy eyeballs', () => {
-  it('try the next address beside the one that takes its time, after 250 ms', () => {
+  it('try the next address beside the one that takes its time, after 250 ms (B-STAG-002)', () => {
     const driver = new ScriptedDriver();
     connectToName(driver, ['::1', '::2', '4.1']);
     driver.advance(249);
@@ -261,7 +261,7 @@ describe('happy eyeballs', () => {
     assert.deepEqual(driver.underWay, ['::2']);
   });
 
-  it('go on at once when an attempt has failed, and count the delay from there', () => {
+  it('go on at once when an attempt has failed, and count the delay from there (B-STAG-002)', () => {
     const driver = new ScriptedDriver();
     connectToName(driver, ['::1', '4.1', '::2']);
     driver.advance(200);
@@ -274,7 +274,7 @@ describe('happy eyeballs', () => {
     assert.deepEqual(driver.underWay, ['4.1', '::2']);
   });
 
-  it('end with the first that connects, and give up the others (B-CONN-003)', () => {
+  it('end with the first that connects, and give up the others (B-CONN-003, B-STAG-003)', () => {
     const driver = new ScriptedDriver();
     const task = connectToName(driver, ['::1', '4.1', '::2', '4.2']);
     driver.advance(500);
@@ -292,7 +292,7 @@ describe('happy eyeballs', () => {
     assert.equal(driver.loop.timeUntilNextTimer(), null);
   });
 
-  it('wait for the last attempt when the others have failed, and tell of all', () => {
+  it('wait for the last attempt when the others have failed, and tell of all (B-STAG-004)', () => {
     const driver = new ScriptedDriver();
     const task = connectToName(driver, ['::1', '4.1'], { allErrors: true });
     driver.advance(250);
@@ -307,7 +307,7 @@ describe('happy eyeballs', () => {
     );
   });
 
-  it('that nobody wins and nobody loses end in a timeout (B-CONN-007)', () => {
+  it('that nobody wins and nobody loses end in a timeout (B-CONN-007, B-STAG-001)', () => {
     const driver = new ScriptedDriver();
     const race = new ConnectRace(driver.loop, [], null, false);
     assert.ok(race.exception() instanceof TimeoutError);
@@ -337,7 +337,7 @@ describe('a connection that is cancelled', () => {
     assert.deepEqual([task.cancelled(), driver.lookups[0]?.cancelled], [true, true]);
   });
 
-  it('while connecting gives up all attempts and the timer', () => {
+  it('while connecting gives up all attempts and the timer (B-STAG-006)', () => {
     const driver = new ScriptedDriver();
     const task = connectToName(driver, ['::1', '4.1', '::2']);
     driver.advance(250);

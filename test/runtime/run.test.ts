@@ -191,6 +191,36 @@ describe('run', () => {
     assert.equal(await run(async () => 'third'), 'third');
   });
 
+  it('leaves no moment between main and the closing of the loop in which another could begin', async () => {
+    const log: string[] = [];
+    let second: Promise<string> | null = null;
+    const first = run(function* () {
+      const loop = getRunningLoop();
+      const received = loop.createFuture<void>();
+      loop.addSignalHandler('SIGWINCH', () => received.setResult());
+      loop.createTask(function* () {
+        try {
+          yield* sleep(far);
+        } finally {
+          log.push('left-over task cancelled');
+        }
+      });
+      setImmediate(() => {
+        // The turns in which main ends are made inside this call.
+        process.emit('SIGWINCH', 'SIGWINCH');
+        log.push(`running: ${loop.isRunning()}`);
+        second = run(async () => 'second');
+        second.catch(() => {});
+      });
+      yield* received;
+      log.push('main is done');
+      return 'first';
+    });
+    assert.equal(await first, 'first');
+    assert.deepEqual(log, ['main is done', 'running: true', 'left-over task cancelled']);
+    await assert.rejects(async () => second, hasCode('ERR_LOOP_RUNNING'));
+  });
+
   it('works one after the other, and from wherever the host calls', async () => {
     const main = async () => {
       await sleep(1);
@@ -369,6 +399,22 @@ describe('run', () => {
       yield* sleep(0);
     });
     assert.deepEqual(log, ['task', 'executor, wait: true']);
+  });
+
+  it('leaves an async generator that is not finished where it stands (B-RUN-006, B-LOOP-026, B-UV-008)', async () => {
+    const log: string[] = [];
+    async function* numbers() {
+      try {
+        for (let i = 0; ; i++) yield i;
+      } finally {
+        log.push('closed');
+      }
+    }
+    const generator = numbers();
+    const first = await run(async () => (await generator.next()).value);
+    assert.deepEqual([first, log], [0, []]);
+    await generator.return();
+    assert.deepEqual(log, ['closed']);
   });
 
   it('switches debug mode on, off, or leaves it to the environment (B-RUN-007)', async () => {

@@ -13,6 +13,7 @@ import {
   type Waitable,
 } from '../../src/interface/index.ts';
 import { ContextVar, copyContext } from '../../src/loop/index.ts';
+import { collectGarbage } from '../support/collect-garbage.ts';
 import { ScriptedChannel } from '../transports/scripted-channel.ts';
 import { ScriptedDriver, type ScriptedListener } from './scripted-driver.ts';
 
@@ -289,6 +290,22 @@ describe('a server', () => {
       String(server),
       '<Server serving sockets=[{"host":"192.0.2.1","port":80,"family":4}] connections=0>',
     );
+  });
+
+  it('is forgotten by its loop once it is closed', async () => {
+    const driver = new ScriptedDriver();
+    const closed = (() => {
+      const task = create(driver, local);
+      driver.listeners.shift()?.open();
+      driver.settle();
+      const server = task.result();
+      server.close();
+      driver.settle();
+      return new WeakRef(server);
+    })();
+    await collectGarbage();
+    assert.equal(closed.deref(), undefined);
+    assert.equal(driver.loop.isClosed(), false);
   });
 
   it('is closed by the end of a run, unless it was before', () => {

@@ -12,6 +12,12 @@ function startWorker(): Worker {
   return new Worker(args.at(-1) as string, { execArgv: args.slice(0, -1) });
 }
 
+/** Listens for both at once: the last message and the exit may be told of in one go. */
+async function outcome(worker: Worker): Promise<{ message: unknown; code: unknown }> {
+  const [[message], [code]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
+  return { message, code };
+}
+
 const expected = {
   order: ['callback', 'microtask', 'next callback'],
   results: ['generator', 'async'],
@@ -22,24 +28,16 @@ const expected = {
 describe('a loop in a worker thread', () => {
   it('runs as in the main thread, but for signals (B-EV-007), and lets the thread end', async () => {
     const worker = startWorker();
-    const [message] = await once(worker, 'message');
-    const [code] = await once(worker, 'exit');
-    assert.deepEqual([message, code], [expected, 0]);
+    assert.deepEqual(await outcome(worker), { message: expected, code: 0 });
   });
 
   it('runs beside the one of the main thread, each thread having its own (B-EV-023)', () =>
     run(async () => {
       const loop = getRunningLoop();
-      const workers = [startWorker(), startWorker()];
-      const ended = Promise.all(
-        workers.map(async (worker) => {
-          const [message] = await once(worker, 'message');
-          await once(worker, 'exit');
-          return message as unknown;
-        }),
-      );
+      const ended = Promise.all([outcome(startWorker()), outcome(startWorker())]);
       await sleep(1);
-      assert.deepEqual(await ended, [expected, expected]);
+      const one = { message: expected, code: 0 };
+      assert.deepEqual(await ended, [one, one]);
       assert.equal(getRunningLoop(), loop);
     }));
 });

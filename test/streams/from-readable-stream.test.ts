@@ -211,6 +211,33 @@ describe('fromReadableStream', () => {
       assert.equal(stream.locked, false);
     });
 
+    test('after the stream has failed unseen, reports nothing', async () => {
+      const { stream, controller } = openWeb();
+      const reader = fromReadableStream(stream, { limit: 1 });
+      controller.enqueue('more');
+      await turns();
+      controller.error(broken);
+      reader.close();
+      await turns();
+      assert.equal(stream.locked, false);
+    });
+
+    test('while the end of the stream is on its way to it, reports nothing', async () => {
+      for (const failing of [false, true]) {
+        for (let ticks = 0; ticks < 8; ticks += 1) {
+          const { stream, controller } = openWeb();
+          const reader = fromReadableStream(stream);
+          await turns(2);
+          if (failing) controller.error(broken);
+          else controller.close();
+          for (let i = 0; i < ticks; i += 1) await null;
+          reader.close();
+          await turns(2);
+          assert.equal(stream.locked, false);
+        }
+      }
+    });
+
     it('reports what goes wrong with that, as nobody waits for it', async () => {
       const reports = await reportsOf(async () => {
         const stream = new ReadableStream({

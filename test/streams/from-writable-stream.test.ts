@@ -153,8 +153,20 @@ describe('fromWritableStream', () => {
     assert.equal(writer.canWriteEof(), true);
     writer.writeEof();
     assert.equal(writer.isClosing(), true);
+    assert.throws(() => writer.writeNow('late'), StateError);
     await writer.waitClosed();
     assert.equal(told.closed, true);
+  });
+
+  test('drops what is written after closing, with a warning in the end', async () => {
+    const { stream, told } = openWeb();
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+    const writer = fromWritableStream(stream);
+    writer.close();
+    for (let i = 0; i < 5; i += 1) writer.writeNow('late');
+    assert.equal((await warned).name, 'WriteAfterEndWarning');
+    await writer.waitClosed();
+    assert.deepEqual(told.chunks, []);
   });
 
   test('throws the error of the stream itself: in a write that waits, in later ones, at the end', async () => {
@@ -265,6 +277,33 @@ describe('fromWritableStream', () => {
       reports.map(({ message, exception }) => [message, exception]),
       [['Exception while the sink of a writer was aborted', broken]],
     );
+  });
+
+  test('reports nothing where the stream had failed before it was aborted', async () => {
+    const { stream, controller } = openWeb();
+    const writer = fromWritableStream(stream);
+    await turns();
+    controller.error(broken);
+    writer.abort();
+    await turns();
+    assert.equal(stream.locked, false);
+  });
+
+  test('may be used in any way while the end of the stream is on its way to it', async () => {
+    for (const use of ['write', 'close', 'abort'] as const) {
+      for (let ticks = 0; ticks < 8; ticks += 1) {
+        const { stream, controller } = openWeb();
+        const writer = fromWritableStream(stream);
+        await turns(2);
+        controller.error(broken);
+        for (let i = 0; i < ticks; i += 1) await null;
+        if (use === 'write') writer.writeNow('x');
+        else writer[use]();
+        if (use === 'abort') await turns(2);
+        else assert.equal(await rejection(writer.waitClosed()), broken);
+        assert.equal(stream.locked, false);
+      }
+    }
   });
 
   test('knows nothing of addresses, and sets no marks', async () => {

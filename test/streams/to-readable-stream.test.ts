@@ -80,6 +80,16 @@ describe('toReadableStream', () => {
     assert.equal(value?.buffer.byteLength, 8);
   });
 
+  test('fails where the end comes within a word of the waiting buffer', async () => {
+    const { reader, protocol } = openFake();
+    const own = toReadableStream(reader).getReader({ mode: 'byob' });
+    const read = own.read(new Uint16Array(4));
+    protocol.dataReceived(bytes('x'));
+    await turns();
+    protocol.eofReceived();
+    assert.ok((await rejection(read)) instanceof TypeError);
+  });
+
   test('fails with the error of the reader itself, now and later', async () => {
     const { reader, transport } = openFake();
     const pieces = toReadableStream(reader).getReader();

@@ -95,6 +95,17 @@ describe('a writer that was dropped unclosed', () => {
     assert.deepEqual(warnings, []);
   });
 
+  it('is no matter once the transport has another protocol', async () => {
+    const warnings = await warningsOf(() =>
+      run(async () => {
+        const transport = accept((_reader, writer) => writer.transport.setProtocol({}));
+        await collectAll();
+        assert.equal(transport.isClosing(), false);
+      }),
+    );
+    assert.deepEqual(warnings, []);
+  });
+
   it('stays open as long as somebody has the reader, or waits for it', async () => {
     const warnings = await warningsOf(() =>
       run(async () => {

@@ -223,6 +223,24 @@ describe('Lock', () => {
     assert.equal(lock.locked(), false);
   });
 
+  test('runs a body once, in either spelling (B-LOCK-007)', async () => {
+    const lock = new Lock();
+    const reused = { code: 'ERR_COROUTINE_REUSED' };
+    const awaited = lock.use(async () => 'awaited');
+    assert.equal(await awaited, 'awaited');
+    assert.throws(() => [...awaited], reused);
+    await assert.rejects(async () => await awaited, reused);
+    const made = lock.use(function* () {
+      yield;
+    });
+    await createTask(made);
+    await assert.rejects(async () => await made, reused);
+    const closed = lock.use(async () => assert.fail('it was closed'));
+    closed.close();
+    await assert.rejects(async () => await closed, reused);
+    assert.equal(lock.locked(), false);
+  });
+
   testBoth('is released when the body throws (B-LOCK-007)', function* (spawn) {
     const lock = new Lock();
     const bodies = [

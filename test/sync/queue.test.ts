@@ -223,6 +223,42 @@ describe('Queue', () => {
     assert.equal(putter.cancelled(), false);
   });
 
+  testBoth(
+    'lets a put stand whose item somebody was promised when it is cancelled (B-Q-008)',
+    function* (spawn) {
+      const queue = new Queue<string>(1);
+      const getter = spawn(() => queue.get());
+      yield* settle();
+      // All in one turn, so that neither task has learnt of anything when the putter is cancelled.
+      const putter = spawn(() => queue.put('c'));
+      getRunningLoop().callSoon(() => {
+        assert.deepEqual([queue.getNowait(), queue.getNowait()], ['a', 'b']);
+        putter.cancel();
+      });
+      queue.putNowait('a');
+      queue.putNowait('b');
+      yield* settle();
+      assert.equal(getter.result(), 'c');
+      assert.deepEqual([putter.done(), putter.cancelled(), queue.qsize()], [true, false, 0]);
+    },
+  );
+
+  testBoth('counts well what is done before it was got, and then withdrawn (B-Q-011)', function* (spawn) {
+    const queue = new Queue<string>(1);
+    queue.putNowait('a');
+    const putter = spawn(() => queue.put('b'));
+    yield* settle();
+    queue.getNowait();
+    queue.taskDone();
+    queue.taskDone();
+    putter.cancel();
+    assert.equal(queue.qsize(), 0);
+    queue.putNowait('c');
+    assert.equal(queue.join().done(), false);
+    queue.taskDone();
+    assert.throws(() => queue.taskDone(), RangeError);
+  });
+
   test('delivers an item before a timeout that strikes in the same turn (B-WF-006)', function* () {
     const queue = new Queue<number>();
     let expire: () => void = () => {};

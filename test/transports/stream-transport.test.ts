@@ -809,6 +809,18 @@ describe('the end of a stream transport', () => {
     assert.equal(channel.text, 'a');
   });
 
+  it('by abort takes no notice of what the channel still sends', () => {
+    const { channel, transport, protocol, loop } = openRecorded({ room: 1 });
+    transport.setWriteBufferLimits({ high: 1 });
+    transport.write(bytes('abc'));
+    transport.abort();
+    channel.take(1);
+    assert.equal(transport.getWriteBufferSize(), 0);
+    channel.take();
+    loop.settle();
+    assert.deepEqual(protocol.calls, ['pauseWriting', 'connectionLost null']);
+  });
+
   it('comes exactly once, whatever is called again, in whatever order (B-SEL-021)', () => {
     const ends = {
       close: ({ transport }: Opened) => transport.close(),

@@ -20,10 +20,13 @@ export function fromNodeWritable(writable: Writable): StreamWriter<WriteTranspor
 class NodeSink implements ByteSink {
   readonly closed: Promise<void>;
   readonly #writable: Writable;
+  /** One for all writes until then: Node warns of listeners that grow in number. */
+  #drained: Promise<void> | null = null;
 
   constructor(writable: Writable) {
     this.#writable = writable;
     this.closed = finished(writable, { readable: false });
+    this.closed.catch(() => {}); // where there is no loop, nobody looks at it
   }
 
   get bufferedBytes(): number {
@@ -32,9 +35,13 @@ class NodeSink implements ByteSink {
 
   write(bytes: Uint8Array): Promise<void> | null {
     if (this.#writable.write(bytes)) return null;
-    return new Promise((resolve) => {
-      this.#writable.once('drain', resolve);
+    this.#drained ??= new Promise((resolve) => {
+      this.#writable.once('drain', () => {
+        this.#drained = null;
+        resolve();
+      });
     });
+    return this.#drained;
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { coroutine } from '../../coroutines/index.ts';
-import { type Coroutine, isCancellation, type WriteTransport } from '../../interface/index.ts';
+import { type Coroutine, isCancellation, StateError, type WriteTransport } from '../../interface/index.ts';
 import { getRunningLoop } from '../../loop/index.ts';
 import type { StreamWriter } from '../../streams/index.ts';
 
@@ -66,6 +66,8 @@ export class NodeWriting {
       let failure: Error | null = null;
       try {
         task.result();
+        // The abort has ended the wait, and dropped the bytes.
+        if (stream.destroyed) failure = stream.errored ?? destroyed();
       } catch (error) {
         failure = error as Error;
         // By the end of the run. That is no error of the stream, which might find no listener and end the process: once
@@ -75,6 +77,10 @@ export class NodeWriting {
       callback(failure);
     });
   }
+}
+
+function destroyed(): StateError {
+  return new StateError('ERR_STREAM_CLOSED', 'Cannot write: the stream was destroyed');
 }
 
 const send = coroutine(function* send(writer: StreamWriter<WriteTransport>, bytes: Uint8Array) {

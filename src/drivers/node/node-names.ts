@@ -101,10 +101,13 @@ export class NodeNames implements NameOperations {
 function portNumber(service: string | number | null): number | null {
   if (service === null || service === '') return 0;
   const port = typeof service === 'number' || /^\d+$/.test(service) ? Number(service) : -1;
-  return port >= 0 && port <= 65_535 ? port : null;
+  return Number.isInteger(port) && port >= 0 && port <= 65_535 ? port : null;
 }
 
-/** Node cannot end a look-up; a cancelled one is let run and not heard. */
+/**
+ * Node cannot end a look-up; a cancelled one is let run and not heard. What is known at once is told a little later:
+ * outside a turn of the loop, a dispatch would call from inside the call.
+ */
 class Once<T> implements Operation {
   readonly #host: DriverHost;
   readonly #completion: Completion<T>;
@@ -120,14 +123,18 @@ class Once<T> implements Operation {
   }
 
   succeeded(value: T): void {
-    this.#host.dispatch(() => {
-      if (!this.#cancelled) this.#completion.succeeded(value);
-    }, undefined);
+    this.#end(() => this.#completion.succeeded(value));
   }
 
   failed(error: Error): void {
-    this.#host.dispatch(() => {
-      if (!this.#cancelled) this.#completion.failed(error);
-    }, undefined);
+    this.#end(() => this.#completion.failed(error));
+  }
+
+  #end(tell: () => void): void {
+    queueMicrotask(() =>
+      this.#host.dispatch(() => {
+        if (!this.#cancelled) tell();
+      }, undefined),
+    );
   }
 }

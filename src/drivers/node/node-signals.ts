@@ -10,7 +10,7 @@ import {
 
 export class NodeSignals implements SignalOperations {
   readonly #host: DriverHost;
-  readonly #watches = new Set<Operation>();
+  readonly #watches = new Map<Operation, Signal>();
 
   constructor(host: DriverHost) {
     this.#host = host;
@@ -40,12 +40,13 @@ export class NodeSignals implements SignalOperations {
         this.#watches.delete(watch);
       },
     };
-    this.#watches.add(watch);
+    this.#watches.set(watch, signal);
     return watch;
   }
 
-  isDefault(signal: Signal): boolean {
-    return isMainThread && process.listenerCount(signal) === 0;
+  watchedElsewhere(signal: Signal): boolean {
+    const ours = [...this.#watches.values()].filter((watched) => watched === signal).length;
+    return process.listenerCount(signal) > ours;
   }
 
   raise(signal: Signal): void {
@@ -53,6 +54,6 @@ export class NodeSignals implements SignalOperations {
   }
 
   close(): void {
-    for (const watch of [...this.#watches]) watch.cancel();
+    for (const watch of [...this.#watches.keys()]) watch.cancel();
   }
 }

@@ -66,13 +66,14 @@ export class NodeStreamChannel implements StreamChannel {
 
   start(sink: StreamSink): void {
     this.#sink = sink;
-    if (this.#failure !== null) this.#host.dispatch(this.#failed, this.#failure);
+    const failure = this.#failure;
+    if (failure !== null) queueMicrotask(() => this.#host.dispatch(this.#failed, failure));
   }
 
   startReading(): void {
     if (!this.#paused || this.#closing) return;
     this.#paused = false;
-    if (this.#backlog.length > 0) this.#host.dispatch(this.#deliverBacklog, undefined);
+    if (this.#backlog.length > 0) this.#soon(this.#deliverBacklog);
     else this.#socket.resume();
   }
 
@@ -110,7 +111,7 @@ export class NodeStreamChannel implements StreamChannel {
     this.#closing = true;
     this.#unsent = [];
     this.#backlog = [];
-    if (this.#gone) this.#host.dispatch(this.#closed, undefined);
+    if (this.#gone) this.#soon(this.#closed);
     else this.#socket.destroy();
   }
 
@@ -179,6 +180,11 @@ export class NodeStreamChannel implements StreamChannel {
   readonly #progress = (): void => {
     if (!this.#closing) this.#sink?.writeProgress(this.#send());
   };
+
+  /** For what is not Node's to call back for: outside a turn of the loop, a dispatch would call at once. */
+  #soon(callback: () => void): void {
+    queueMicrotask(() => this.#host.dispatch(callback, undefined));
+  }
 
   /** Hands over slice by slice what waits, until the kernel is full; returns the bytes it has not taken. */
   #send(): number {

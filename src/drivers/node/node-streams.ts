@@ -122,7 +122,10 @@ export class NodeStreams implements StreamOperations {
       if (options.reusePort) refuseReusePort();
       if (target.kind === 'unix') removeStaleSocket(target.path);
     } catch (error) {
-      failed(error instanceof LoopError ? error : systemError(`listen on ${describeAddress(target)}`, error));
+      const failure =
+        error instanceof LoopError ? error : systemError(`listen on ${describeAddress(target)}`, error);
+      // Never from inside this call.
+      queueMicrotask(() => failed(failure));
       return {
         cancel: () => {
           cancelled = true;

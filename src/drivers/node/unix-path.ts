@@ -9,7 +9,7 @@ import { SystemError } from '../../interface/index.ts';
  * @throws what the platform says of a folder that is not there, which libuv would report as EACCES
  */
 export function removeStaleSocket(path: string): void {
-  if (isAbstract(path)) return;
+  if (hasNoFile(path)) return;
   const status = lstatSync(path, { throwIfNoEntry: false });
   if (status === undefined) {
     statSync(dirname(path));
@@ -25,9 +25,9 @@ export function removeStaleSocket(path: string): void {
   unlinkSync(path);
 }
 
-/** Which file a path names now; null if none, or the name is abstract. */
+/** Which file a path names now; null if none. */
 export function fileIdentity(path: string): string | null {
-  if (isAbstract(path)) return null;
+  if (hasNoFile(path)) return null;
   const status = lstatSync(path, { throwIfNoEntry: false });
   return status === undefined ? null : `${status.dev}:${status.ino}`;
 }
@@ -55,6 +55,7 @@ export function keepingFile(path: string, close: () => void): void {
   unlinkSync(second);
 }
 
-function isAbstract(path: string): boolean {
-  return path === '' || path.startsWith('\0');
+/** An abstract name of Linux, or a named pipe of Windows. */
+function hasNoFile(path: string): boolean {
+  return path.startsWith('\0') || process.platform === 'win32';
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as net from 'node:net';
+import { tmpdir } from 'node:os';
 import { describe, it, type TestContext } from 'node:test';
 import { NodeDriver } from '../../../src/drivers/node/index.ts';
 import { refuseReusePort } from '../../../src/drivers/node/reuse-port.ts';
@@ -22,11 +23,16 @@ const mebibyte = 1024 * 1024;
 /** Calls back at once, as a loop does between turns; or keeps it for later, as a loop does in the middle of one. */
 class Host implements DriverHost {
   inTurn = false;
+  /** what was queued before, and so comes first */
+  first: () => void = () => {};
   #queue: (() => void)[] = [];
 
   dispatch<A>(callback: (argument: A) => void, argument: A): void {
     if (this.inTurn) this.#queue.push(() => callback(argument));
-    else callback(argument);
+    else {
+      this.first();
+      callback(argument);
+    }
   }
 
   get queued(): number {
@@ -121,8 +127,7 @@ interface Channel {
 }
 
 /** A client's channel, started. */
-async function connectOut(test: TestContext): Promise<Channel> {
-  const { driver, host } = openDriver(test);
+async function connectOut(test: TestContext, { driver, host } = openDriver(test)): Promise<Channel> {
   const server = net.createServer({ allowHalfOpen: true }).listen(0, localhost);
   await once(server, 'listening');
   const accepted = once(server, 'connection') as Promise<[net.Socket]>;
@@ -136,8 +141,7 @@ async function connectOut(test: TestContext): Promise<Channel> {
 }
 
 /** A server's channel, started. */
-async function acceptIn(test: TestContext): Promise<Channel> {
-  const { driver, host } = openDriver(test);
+async function acceptIn(test: TestContext, { driver, host } = openDriver(test)): Promise<Channel> {
   const { channel, listener, peer } = await accept(driver);
   listener.close();
   return started(test, host, driver, channel, peer);
@@ -226,13 +230,37 @@ for (const [side, open] of [
       assert.deepEqual(sink.events, []);
       sink.onData = () => channel.pauseReading();
       channel.startReading();
-      assert.deepEqual([sink.events, sink.bytes.toString()], [['data'], 'one']);
+      assert.deepEqual(sink.events, [], 'not from inside the call');
+      await sink.seen('data');
+      assert.equal(sink.bytes.toString(), 'one');
       channel.startReading();
-      assert.equal(sink.bytes.toString(), 'onetwo');
+      await sink.until(() => sink.bytes.toString() === 'onetwo');
+      assert.deepEqual(sink.events, ['data']);
       channel.startReading();
       await sink.seen('end');
       channel.startReading();
       assert.deepEqual(sink.events, ['data', 'end']);
+    });
+
+    it('keeps what comes in the turn that pauses it, though what comes next is read into the same buffer', async (test) => {
+      const { channel, peer, sink, host, driver } = await open(test);
+      channel.startReading();
+      peer.write('a'.repeat(1000));
+      await new Promise<void>((resolve) => {
+        host.first = () => {
+          channel.pauseReading();
+          resolve();
+        };
+      });
+      host.first = () => {};
+      const other = await open(test, { driver, host });
+      other.channel.startReading();
+      other.peer.write('b'.repeat(1000));
+      await other.sink.seen('data');
+      assert.deepEqual(sink.events, []);
+      channel.startReading();
+      await sink.seen('data');
+      assert.equal(sink.bytes.toString(), 'a'.repeat(1000));
     });
 
     it('takes what the kernel takes and tells of the rest as it goes (B-SEL-016)', async (test) => {
@@ -372,8 +400,8 @@ for (const [side, open] of [
       await once(peer, 'close');
       await Promise.all([sink.seen('end'), sink.seen('shutdownDone')]);
       await new Promise(setImmediate);
-      assert.equal(sink.events.includes('closed'), false);
       channel.close();
+      assert.equal(sink.events.includes('closed'), false);
       await sink.seen('closed');
     });
 
@@ -446,6 +474,7 @@ describe('sockets of the node driver', { timeout: 20_000 }, () => {
     while (count('TCPSocketWrap') > 0) await new Promise(setImmediate);
     const sink = new Sink();
     channel.start(sink);
+    assert.deepEqual(sink.events, [], 'not from inside the call');
     await sink.seen('failed');
   });
 });
@@ -530,6 +559,27 @@ describe('listening by the node driver', { timeout: 20_000 }, () => {
     assert.equal(count('TCPServerWrap'), 0);
     listener.ref();
     assert.equal(count('TCPServerWrap'), 1);
+  });
+
+  it('on a path that will not do fails, never from inside the call', async (test) => {
+    const { driver } = openDriver(test);
+    let inside = true;
+    const error = await new Promise<SystemError>((resolve, reject) => {
+      driver.streams.listen(
+        { kind: 'unix', path: tmpdir() },
+        { backlog: 1, reusePort: false, keepAlive: false },
+        { connection() {}, troubled() {} },
+        {
+          succeeded: reject,
+          failed: (failure) => {
+            assert.equal(inside, false);
+            resolve(failure as SystemError);
+          },
+        },
+      );
+      inside = false;
+    });
+    assert.equal(error.code, 'EADDRINUSE');
   });
 
   it('with a shared port is refused by a Node that has none, not passed over (B-SRV-003)', () => {

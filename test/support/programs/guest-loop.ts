@@ -30,6 +30,7 @@ const scenarios: Record<string, () => unknown> = {
       getRunningLoop()
         .callLater(far, () => fired.setResult())
         .unref();
+      say('waits');
       yield* fired;
       say('fired');
     }),
@@ -56,6 +57,7 @@ const scenarios: Record<string, () => unknown> = {
       getRunningLoop()
         .callLater(far, () => fired.setResult())
         .cancel();
+      say('waits');
       yield* fired;
       say('fired');
     }),
@@ -66,6 +68,7 @@ const scenarios: Record<string, () => unknown> = {
       const timer = loop.callLater(far, () => say('fired'));
       yield* sleep(5);
       timer.cancel();
+      say('waits');
       yield* loop.createFuture<void>();
     }),
 
@@ -201,6 +204,6 @@ function throwing(text: string): void {
 
 const scenario = scenarios[process.argv[2] ?? ''];
 if (scenario === undefined) throw new RangeError(`Cannot run ${process.argv[2]}: no such scenario`);
-process.on('exit', (code) => say(`exit ${code}`));
+process.on('exit', () => say('exit'));
 await scenario();
 say('end of the program');

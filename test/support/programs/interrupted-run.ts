@@ -125,6 +125,17 @@ const scenarios: Record<string, () => unknown> = {
       }),
     ),
 
+  'a handler of another signal': () =>
+    tell(
+      run(function* () {
+        const loop = getRunningLoop();
+        loop.addSignalHandler('SIGHUP', () => say('SIGHUP'));
+        process.kill(process.pid, 'SIGHUP');
+        interrupt();
+        yield* sleep(far);
+      }),
+    ),
+
   'a handler of the loop that was removed': () =>
     tell(
       run(function* () {
