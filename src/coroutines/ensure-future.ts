@@ -85,8 +85,6 @@ class FollowingFuture<T> extends Future<T> {
 /**
  * The wait of a coroutine for an `async` function that runs as part of the same task. It is never given up: the
  * function's own waits are, it unwinds, and the wait ends with it.
- *
- * @internal
  */
 export class InlineFuture<T> extends FollowingFuture<T> {
   override giveUp(_error: CancelledError): boolean {

@@ -243,6 +243,11 @@ export class Future<T> implements FutureInterface<T> {
     return this.#trace;
   }
 
+  /** @internal */
+  fulfilled(): boolean {
+    return this.#state === fulfilled;
+  }
+
   /** @internal Whether an exception is the outcome, without counting as having looked at it. */
   failed(): boolean {
     return this.#state === failed;
@@ -311,7 +316,7 @@ export class Future<T> implements FutureInterface<T> {
   }
 }
 
-/** @internal What `then` returns: settled by what the reaction returns. Nobody may be looking, and it may have been cancelled. */
+/** What `then` returns: settled by what the reaction returns. Nobody may be looking, and it may have been cancelled. */
 export class DerivedFuture<T> extends Future<T> {
   /** the future whose outcome is waited for, where there is one to ask */
   #source: Future<unknown> | null;
@@ -378,7 +383,6 @@ export class DerivedFuture<T> extends Future<T> {
   }
 }
 
-/** @internal */
 export interface OutcomeReceiver<T> {
   fulfilled(value: T): void;
   failed(exception: unknown): void;

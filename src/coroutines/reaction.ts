@@ -28,8 +28,9 @@ export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T
   readonly #derived: DerivedFuture<A | B>;
   readonly #onFulfilled: OnFulfilled<T, A>;
   readonly #onRejected: OnRejected<B>;
-  /** what the callbacks find in their context; null for the engine's own, which look at none */
-  readonly #values: Context['values'] | null;
+  /** whether the engine called `then`: its own callback runs nothing and looks at no context */
+  readonly #isAwait: boolean;
+  readonly #values = currentContext().values;
   #owner: Task<unknown> | null = null;
   #cancellation: CancelledError | null = null;
 
@@ -43,21 +44,21 @@ export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T
     this.#derived = derived;
     this.#onFulfilled = onFulfilled;
     this.#onRejected = onRejected;
-    this.#values = isEnginesOwn(onFulfilled) ? null : currentContext().values;
+    this.#isAwait = isEnginesOwn(onFulfilled);
   }
 
   register(): void {
     const future = this.#future;
     // Where the loop is closed, the calls before this one will not be answered any more.
     if (future.done() && (future.reactions === 0 || future.getLoop().isClosed())) {
-      // No turn is spent, but `then` does not call back from inside (Promises/A+ 2.2.4).
-      void settledPromise.then(() => this.#tell());
+      // No turn is spent, but `then` calls no code of the user's from inside (Promises/A+ 2.2.4).
+      if (this.#isAwait && future.fulfilled()) this.#tell();
+      else void settledPromise.then(() => this.#tell());
       return;
     }
     future.reactions++;
     future.addWaiter(this);
-    if (future.done()) return;
-    if (this.#values !== null) return;
+    if (future.done() || !this.#isAwait) return;
     this.#owner = asyncOwner() as Task<unknown> | null;
     this.#owner?.waitBegins(this);
   }
@@ -91,8 +92,14 @@ export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T
   }
 
   fulfilled(value: T): void {
-    if (typeof this.#onFulfilled === 'function') this.#settleBy(this.#onFulfilled, value);
-    else this.#derived.adopt(value as unknown as A);
+    if (this.#isAwait) {
+      void (this.#onFulfilled as (value: T) => unknown)(value);
+      this.#derived.adopt(undefined as A);
+    } else if (typeof this.#onFulfilled === 'function') {
+      this.#settleBy(this.#onFulfilled, value);
+    } else {
+      this.#derived.adopt(value as unknown as A);
+    }
   }
 
   failed(exception: unknown): void {
@@ -112,11 +119,6 @@ export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T
   }
 
   #settleBy<V>(callback: (value: V) => A | B | PromiseLike<A | B>, value: V): void {
-    if (this.#values === null) {
-      void callback(value);
-      this.#derived.adopt(undefined as A | B);
-      return;
-    }
     const previous = enterContext(new Context(this.#values));
     try {
       this.#derived.adopt(callback(value));
@@ -128,7 +130,7 @@ export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T
   }
 
   toString(): string {
-    return this.#values === null ? 'await' : (this.#onFulfilled ?? this.#onRejected)?.name || '(anonymous)';
+    return this.#isAwait ? 'await' : (this.#onFulfilled ?? this.#onRejected)?.name || '(anonymous)';
   }
 }
 

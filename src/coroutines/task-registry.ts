@@ -6,7 +6,6 @@ const tasksOf = new WeakMap<EventLoop, Set<Task<unknown>>>();
 
 let stepping: Task<unknown> | null = null;
 
-/** @internal */
 export function registryOf(loop: EventLoop): Set<Task<unknown>> {
   let tasks = tasksOf.get(loop);
   if (tasks === undefined) {
@@ -16,19 +15,17 @@ export function registryOf(loop: EventLoop): Set<Task<unknown>> {
   return tasks;
 }
 
-/** @internal The task whose step is on the stack; what it returns is for `leaveStep`. */
+/** The task whose step is on the stack; what it returns is for `leaveStep`. */
 export function enterStep(task: Task<unknown>): Task<unknown> | null {
   const previous = stepping;
   stepping = task;
   return previous;
 }
 
-/** @internal */
 export function leaveStep(previous: Task<unknown> | null): void {
   stepping = previous;
 }
 
-/** @internal */
 export function steppingTask(): Task<unknown> | null {
   return stepping;
 }

@@ -424,7 +424,7 @@ function nameOf(source: unknown): string {
   return typeof name === 'string' ? name : '';
 }
 
-/** @internal Waits inside the present task for whatever can be waited for. */
+/** Waits inside the present task for whatever can be waited for. */
 export function* inline<T>(waitable: Waitable<T>): CoroutineBody<T> {
   return yield* waitable;
 }

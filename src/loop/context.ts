@@ -132,7 +132,7 @@ const threadContext = new Context();
 
 let entered: Context | null = null;
 
-/** @internal The context this code runs in. */
+/** The context this code runs in. */
 export function currentContext(): Context {
   return entered ?? asyncOwner()?.asyncContext ?? threadContext;
 }
@@ -142,19 +142,18 @@ export function copyContext(): Context {
   return new Context(currentContext().values);
 }
 
-/** @internal Makes `context` current; what it returns is for `leaveContext`. */
+/** Makes `context` current; what it returns is for `leaveContext`. */
 export function enterContext(context: Context | null): Context | null {
   const previous = entered;
   entered = context;
   return previous;
 }
 
-/** @internal */
 export function leaveContext(previous: Context | null): void {
   entered = previous;
 }
 
-/** @internal Sets the values that a callback finds, from a foreign implementation of the interface too. */
+/** Sets the values that a callback finds, from a foreign implementation of the interface too. */
 export function ownContext(context: ContextInterface): Context {
   if (context instanceof Context) return context;
   throw new TypeError('Cannot use the context: it was not made by Context or copyContext');

@@ -56,30 +56,28 @@ function installedPolicy(): Pick<EventLoopPolicy, 'getEventLoop' | 'setEventLoop
   return policy ?? threadLoop;
 }
 
-/** @internal null: the default one */
+/** null: the default one */
 export function installPolicy(next: EventLoopPolicy | null): void {
   policy = next;
 }
 
-/** @internal */
 export function policyInstalled(): EventLoopPolicy | null {
   return policy;
 }
 
-/** @internal Marks a turn of `loop` as being on the stack; what it returns is for `leaveTurn`. */
+/** Marks a turn of `loop` as being on the stack; what it returns is for `leaveTurn`. */
 export function enterTurn(loop: EventLoop): EventLoop | null {
   const previous = turning;
   turning = loop;
   return previous;
 }
 
-/** @internal */
 export function leaveTurn(previous: EventLoop | null): void {
   turning = previous;
 }
 
 /**
- * @internal Makes `loop` this thread's guest.
+ * Makes `loop` this thread's guest.
  * @throws {StateError} another loop runs here
  */
 export function attach(loop: EventLoop): void {
@@ -88,7 +86,6 @@ export function attach(loop: EventLoop): void {
   attached = loop;
 }
 
-/** @internal */
 export function detach(loop: EventLoop): void {
   if (attached === loop) attached = null;
 }

@@ -1,7 +1,7 @@
 const slabBytes = 16 * 1024;
 const slabShareMax = 2 * 1024;
 
-let slab = new Uint8Array(slabBytes);
+let slab = newSlab();
 let used = 0;
 
 /**
@@ -10,12 +10,19 @@ let used = 0;
  */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
   if (bytes.length > slabShareMax) return new Uint8Array(bytes);
-  if (used + bytes.length > slabBytes) {
-    slab = new Uint8Array(slabBytes);
+  if (used + bytes.length > slab.length) {
+    slab = newSlab();
     used = 0;
   }
   const copy = slab.subarray(used, used + bytes.length);
   copy.set(bytes);
   used += bytes.length;
   return copy;
+}
+
+/** Who transferred one copy to another thread would take the other receivers' along: the buffer is cloned, or refused. */
+function newSlab(): Uint8Array {
+  const made = new Uint8Array(slabBytes);
+  globalThis.process?.getBuiltinModule?.('node:worker_threads').markAsUntransferable(made.buffer);
+  return made;
 }

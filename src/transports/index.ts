@@ -1,3 +1,2 @@
 /** Transports over channels: flow control and the protocol calls, written once for every driver. */
-export { highWaterMark } from './flow-control.ts';
 export { StreamTransport, type TransportKeeper, type TransportLoop } from './stream-transport.ts';

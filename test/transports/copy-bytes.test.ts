@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
+import { copyBytes } from '../../src/transports/copy-bytes.ts';
+
+describe('a copy of some bytes', () => {
+  it('is as they were, and stays so', () => {
+    for (const byteCount of [1, 100, 2048, 2049, 100_000]) {
+      const bytes = new Uint8Array(byteCount).fill(7);
+      const copies = Array.from({ length: 20 }, () => copyBytes(bytes));
+      bytes.fill(0);
+      for (const copy of copies) {
+        assert.equal(copy.length, byteCount);
+        assert.ok(copy.every((byte) => byte === 7));
+      }
+      copies[3]?.fill(1);
+      assert.ok(copies.every((copy, index) => copy[0] === (index === 3 ? 1 : 7)));
+    }
+  });
+
+  it('cannot be transferred from under the feet of those who got others', () => {
+    const first = copyBytes(new Uint8Array([1, 2, 3]));
+    const second = copyBytes(new Uint8Array([4, 5, 6]));
+    assert.equal(first.buffer, second.buffer);
+    const { port1, port2 } = new MessageChannel();
+    try {
+      // Some versions of Node clone it instead.
+      port1.postMessage(first, [first.buffer as ArrayBuffer]);
+    } catch (error) {
+      assert.equal((error as Error).name, 'DataCloneError');
+    } finally {
+      port1.close();
+      port2.close();
+    }
+    assert.deepEqual([...second], [4, 5, 6]);
+    assert.deepEqual([...copyBytes(new Uint8Array([7]))], [7]);
+  });
+});
