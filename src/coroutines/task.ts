@@ -231,7 +231,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   }
 
   /** @internal What is due strikes all waits that begin before the first of them has ended: `Promise.all` begins several. */
-  waitBegins(wait: AsyncWait): null {
+  waitBegins(wait: AsyncWait): void {
     if (this.#wait === null) {
       this.#wait = wait;
     } else {
@@ -239,7 +239,6 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
       this.#moreWaits.add(wait);
     }
     if (this.#due !== null && wait.cancel(this.#due)) this.#onItsWay = this.#due;
-    return null;
   }
 
   /** @internal */

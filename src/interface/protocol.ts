@@ -25,7 +25,7 @@ export interface Protocol extends BaseProtocol<Transport> {
   /**
    * Some bytes, at least one, of no particular number.
    *
-   * @param data the protocol's own: no later read changes it
+   * @param data the protocol's own: no later read changes it. Its `buffer` may hold other chunks beside it
    */
   dataReceived?(data: Uint8Array): void;
   /**

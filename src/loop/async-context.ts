@@ -11,7 +11,7 @@ export interface AsyncOwner {
   readonly asyncContext: Context | null;
   getLoop(): EventLoop;
   /** @internal Its code awaits something: `wait` is what a cancellation must get. */
-  waitBegins(wait: OwnedWait): CancelledError | null;
+  waitBegins(wait: OwnedWait): void;
   /** @internal */
   waitEnds(wait: OwnedWait): void;
 }

@@ -12,7 +12,7 @@ import {
   type Transport,
 } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { newEventLoop } from '../../src/runtime/index.ts';
+import { newEventLoop, run } from '../../src/runtime/index.ts';
 import {
   bytes,
   collectReports,
@@ -37,6 +37,8 @@ interface RawServer {
   address: { host: string; port: number };
   /** The next client that comes. */
   accept(): Steps<net.Socket>;
+  /** Takes no more clients. */
+  stop(): void;
   close(): Steps;
 }
 
@@ -55,6 +57,7 @@ function* openRawServer(): Steps<RawServer> {
       while (sockets.length === 0) yield* wrapFuture(once(server, 'connection'));
       return sockets.shift() as net.Socket;
     },
+    stop: () => void server.close(),
     *close() {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -223,6 +226,26 @@ export function testConnections(driver: string): void {
       );
       assert.throws(() => loop.createUnixConnection(() => ({}), {}), RangeError);
       yield;
+    });
+  });
+
+  describe(`the end of a run on the ${driver} driver`, () => {
+    it('gives connections that are closing the time to send the rest', { timeout: 20_000 }, async () => {
+      const sent = pattern(32 * 1024 * 1024);
+      let received: Promise<Buffer[]> | null = null;
+      await run(
+        function* () {
+          const raw = yield* openRawServer();
+          const [transport] = yield* getRunningLoop().createConnection(() => ({}), raw.address);
+          received = (yield* raw.accept()).toArray();
+          raw.stop();
+          transport.write(sent);
+          transport.close();
+          assert.ok(transport.getWriteBufferSize() > 0);
+        },
+        { driver },
+      );
+      assert.ok(Buffer.concat((await received) ?? []).equals(sent));
     });
   });
 

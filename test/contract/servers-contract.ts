@@ -333,10 +333,14 @@ export function testServers(driver: string): void {
       }
     });
 
-    test('are closed by the end of the run, if nobody did', function* () {
-      // The run ends with a server that listens and a connection that is open; both would keep the process alive.
-      const { connect } = yield* serve('TCP', () => new Echo());
-      yield* connect(() => ({}));
+    it('and open connections are closed by the end of the run, and protocols are told', {
+      timeout: 20_000,
+    }, async () => {
+      const near = new Recorder();
+      const far = new Recorder();
+      await run(() => openPair('TCP', near, far), { driver });
+      assert.deepEqual([near.loss, far.loss], [null, null]);
+      assert.deepEqual([near.calls.at(-1), far.calls.at(-1)], ['connectionLost', 'connectionLost']);
     });
   });
 

@@ -638,6 +638,29 @@ describe('Future', () => {
       assert.equal(variable.get(), 'later');
     });
 
+    inTask('does so where one of the callbacks is a promise’s own', function* () {
+      const variable = new ContextVar('variable', { default: 'none' });
+      for (const when of ['before', 'after'] as const) {
+        const future = new Future<void>();
+        const seen: string[] = [];
+        const end = () => future.setException(new BadWeather());
+        if (when === 'before') end();
+        variable.set('at the call');
+        void new Promise<void>((resolve) => {
+          void future.then(resolve, () => {
+            seen.push(variable.get());
+            resolve();
+          });
+        });
+        variable.set('later');
+        if (when === 'after') end();
+        assert.deepEqual(seen, [], 'called back from inside');
+        yield* sleep(0);
+        yield* sleep(0);
+        assert.deepEqual(seen, ['at the call'], when);
+      }
+    });
+
     both('makes one that fails with what the callback throws, reported if nobody waits', function* (spelled) {
       const error = new BadWeather();
       const future = new Future<void>();
