@@ -54,7 +54,8 @@ export class Coroutine<T> implements CoroutineInterface<T> {
   ): PromiseLike<A | B> {
     // The awaiting function stands still meanwhile, so that its context can be lent.
     const context = asyncOwner()?.asyncContext ?? undefined;
-    return createTask<T>(this, { context }).then(onFulfilled, onRejected);
+    // Begun at once, as `yield*` would: what is due to the awaiting task then meets what the coroutine has entered.
+    return createTask<T>(this, { context, eagerStart: true }).then(onFulfilled, onRejected);
   }
 
   close(): void {

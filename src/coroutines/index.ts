@@ -1,5 +1,6 @@
 /** Futures, tasks, coroutines and what combines them, on any event loop. */
 export { asCompleted, type Completions } from './as-completed.ts';
+export { CancelScope, type CancelScopeOptions, cancelScope, fromSignal } from './cancel-scope.ts';
 export { Coroutine, coroutine, isCoroutine, task } from './coroutine.ts';
 export { createTask } from './create-task.ts';
 export { ensureFuture, wrapFuture } from './ensure-future.ts';

@@ -65,6 +65,10 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   #asked: Future<unknown> | AsyncWait | null = null;
   #onItsWay: CancelledError | null = null;
   #due: CancelledError | null = null;
+  /** comes from outside of the shielded scope that the task is in, and waits until that has ended */
+  #held: CancelledError | null = null;
+  /** depth of the innermost shielded scope; 0: none */
+  #shieldDepth = 0;
   /** a mistake of the coroutine's that it is to hear of at its next step */
   #mistake: Error | null = null;
   #cancelRequests = 0;
@@ -157,13 +161,19 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   }
 
   uncancel(): number {
-    if (this.#cancelRequests > 0 && --this.#cancelRequests === 0 && this.#due?.scope === null)
-      this.#due = null;
+    if (this.#cancelRequests > 0 && --this.#cancelRequests === 0) {
+      if (this.#due?.scope === null) this.#due = null;
+      if (this.#held?.scope === null) this.#held = null;
+    }
     return this.#cancelRequests;
   }
 
   /** @internal The common part of cancelling a task and of cancelling a scope of it. */
   requestCancel(error: CancelledError): void {
+    if (depthOf(error) < this.#shieldDepth) {
+      this.#held = outermost(this.#held, error);
+      return;
+    }
     this.#abortController?.abort(error);
     if (this.#asked !== null) {
       // What it waits for waits for it. No link of such a circle can end first, so this one lets go.
@@ -219,7 +229,24 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
 
   /** @internal Lets a cancellation that was caught, or that nobody was told of, arrive at the next wait. */
   renewCancel(error: CancelledError): void {
-    this.#due = outermost(this.#due, error);
+    if (depthOf(error) < this.#shieldDepth) this.#held = outermost(this.#held, error);
+    else this.#due = outermost(this.#due, error);
+  }
+
+  /**
+   * @internal From now on cancellations from outside the scope of that depth are held back (0: none are); those that
+   * were, and are no longer, are due. Returns the depth before.
+   */
+  shieldFrom(depth: number): number {
+    const before = this.#shieldDepth;
+    this.#shieldDepth = depth;
+    const due = this.#due;
+    const held = this.#held;
+    this.#due = null;
+    this.#held = null;
+    if (due !== null) this.renewCancel(due);
+    if (held !== null) this.renewCancel(held);
+    return before;
   }
 
   override giveUp(error: CancelledError): boolean {
@@ -227,7 +254,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   }
 
   override get endedUntold(): boolean {
-    return this.#due !== null && this.done() && !this.cancelled();
+    return (this.#due ?? this.#held) !== null && this.done() && !this.cancelled();
   }
 
   /** @internal What is due strikes all waits that begin before the first of them has ended: `Promise.all` begins several. */

@@ -1,12 +1,13 @@
-import { type Handle, StateError, type Suspension, TimeoutError } from '../interface/index.ts';
+import { StateError, type Suspension, TimeoutError } from '../interface/index.ts';
 import { getRunningLoop } from '../loop/index.ts';
 import { Coroutine } from './coroutine.ts';
+import { checkTime, Deadline } from './deadline.ts';
 import { runBody, Scope, type ScopeBody } from './scope.ts';
 
 /** A scope with a deadline, as its body sees it. */
 export class Timeout extends Scope {
   #when: number | null;
-  #timer: Handle | null = null;
+  readonly #deadline = new Deadline(() => this.#expire());
   #expired = false;
   #active = false;
 
@@ -57,25 +58,19 @@ export class Timeout extends Scope {
       throw task.takeCancelOutside(this) ?? new TimeoutError('Timed out', { cause: error });
     } finally {
       this.#active = false;
-      this.#timer?.cancel();
-      this.#timer = null;
+      this.#deadline.clear();
       this.leave();
     }
   }
 
   #arm(): void {
-    this.#timer?.cancel();
-    this.#timer = null;
-    const when = this.#when;
     const loop = this.task?.getLoop();
-    if (when === null || loop === undefined) return;
-    const expire = () => {
-      this.#timer = null;
-      this.#expired = true;
-      this.cancelInside(new TimeoutError());
-    };
-    // A deadline that has passed strikes at the first wait, before anything that this wait is for.
-    this.#timer = when <= loop.time() ? loop.callSoon(expire) : loop.callAt(when, expire);
+    if (loop !== undefined) this.#deadline.set(this.#when, loop);
+  }
+
+  #expire(): void {
+    this.#expired = true;
+    this.cancelInside(new TimeoutError());
   }
 }
 
@@ -106,13 +101,6 @@ function startTimeout<T>(
   checkTime(time);
   if (typeof body !== 'function') throw new TypeError('Cannot set a timeout: the body is not a function');
   return running(time, body, relative);
-}
-
-function checkTime(time: number | null): void {
-  if (time === null) return;
-  if (typeof time !== 'number')
-    throw new TypeError('Cannot set a timeout: the time is neither a number of milliseconds nor null');
-  if (Number.isNaN(time)) throw new RangeError('Cannot set a timeout: the time is NaN');
 }
 
 function* running<T>(

@@ -328,8 +328,10 @@ describe('fromWritableStream', () => {
   it('is aborted by the end of the run, with the cancellation', async () => {
     const { stream, told } = openWeb();
     await run(async () => {
-      fromWritableStream(stream);
+      const writer = fromWritableStream(stream);
       await turns();
+      // Held until here: a writer that is dropped unclosed is closed by its collection, which may come any time.
+      assert.equal(writer.isClosing(), false);
     });
     await turns();
     assert.ok(told.aborts[0] instanceof CancelledError);
