@@ -10,4 +10,5 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<{ question: Questi
   cancel: () => import('./cancel.ts'),
   timers: () => import('./timers.ts'),
   'call-soon': () => import('./call-soon.ts'),
+  'debug-overhead': () => import('./debug-overhead.ts'),
 };

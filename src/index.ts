@@ -1,10 +1,12 @@
 /** Tulipa: one standard event loop. What implements a loop or a driver imports `tulipa/interface` instead. */
 import { Coroutine as CoroutineClass, Future as FutureClass, Task as TaskClass } from './coroutines/index.ts';
+import { debugExtension } from './debug/debug-extension.ts';
 import type {
   Coroutine as CoroutineInterface,
   Future as FutureInterface,
   Task as TaskInterface,
 } from './interface/index.ts';
+import { setLoopExtension } from './runtime/index.ts';
 
 export {
   allTasks,
@@ -66,6 +68,9 @@ export {
 } from './runtime/index.ts';
 export * from './streams/index.ts';
 export * from './sync/index.ts';
+
+// What lies above the loop reaches it from here only, where everything is at hand.
+setLoopExtension(debugExtension);
 
 // As types these are the standard's, which every loop's own fulfil; as values they are what makes or recognises ours.
 

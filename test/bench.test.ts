@@ -22,7 +22,17 @@ interface Answer {
   readonly notes: readonly string[];
 }
 
-const names = ['echo', 'switch', 'deep', 'spawn', 'gather', 'cancel', 'timers', 'call-soon'];
+const names = [
+  'echo',
+  'switch',
+  'deep',
+  'spawn',
+  'gather',
+  'cancel',
+  'timers',
+  'call-soon',
+  'debug-overhead',
+];
 
 /** Seconds of work; the limit is for a machine that has other things to do. */
 const timeout = 60_000;

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import { debugExtension } from '../debug/index.ts';
+import { setLoopExtension } from '../runtime/index.ts';
 import { runProgram } from './program.ts';
 
 // Whoever reads our output may stop early, as `head` does: no reason to complain.
@@ -7,4 +9,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
+setLoopExtension(debugExtension);
 process.exitCode = await runProgram(process.argv.slice(2));

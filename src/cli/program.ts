@@ -4,6 +4,8 @@ import { listDrivers, run } from '../runtime/index.ts';
 import { crawlCommand } from './commands/crawl.ts';
 import { demoCommand } from './commands/demo.ts';
 import { loopsCommand } from './commands/loops.ts';
+import { psCommand } from './commands/ps.ts';
+import { pstreeCommand } from './commands/pstree.ts';
 import { serveCommand } from './commands/serve.ts';
 import { CommandError, describeFailure } from './failure.ts';
 import { exitCodeOf } from './interruption.ts';
@@ -83,7 +85,37 @@ function createProgram(setExitCode: (code: number) => void): Command {
 
   program.command('loops').description('tell which loops work here').action(loopsCommand);
 
+  program
+    .command('ps')
+    .description('list the tasks of a running process')
+    .argument(
+      '<pid>',
+      'a process that runs a loop; if need be, it is asked by SIGURG to open a debug socket',
+      processId,
+    )
+    .option('--why', 'tell what keeps the process running instead')
+    .addOption(noPlacesOption())
+    .addOption(answerTimeoutOption())
+    .action(async (pid: number, { why, places, timeout }: LookFlags & { why?: boolean }) => {
+      setExitCode(await run(psCommand(pid, { why: why === true, places, timeout })));
+    });
+
+  program
+    .command('pstree')
+    .description('show who waits for whom in a running process')
+    .argument('<pid>', 'as for ps', processId)
+    .addOption(noPlacesOption())
+    .addOption(answerTimeoutOption())
+    .action(async (pid: number, flags: LookFlags) => {
+      setExitCode(await run(pstreeCommand(pid, flags)));
+    });
+
   return program;
+}
+
+interface LookFlags {
+  places: boolean;
+  timeout: number;
 }
 
 interface DemoFlags {
@@ -106,6 +138,19 @@ function maxTasksOption(fallback: number): Option {
   return new Option('--max-tasks <n>', 'pages fetched at once')
     .argParser(wholeNumber(1, 10_000))
     .default(fallback);
+}
+
+/** A number that a process can have; of the others, some mean whole groups of processes. */
+const processId = wholeNumber(1, 2 ** 31 - 1);
+
+function noPlacesOption(): Option {
+  return new Option('--no-places', 'do not find out where tasks stand, which stops the process for a moment');
+}
+
+function answerTimeoutOption(): Option {
+  return new Option('--timeout <ms>', 'milliseconds for the answer')
+    .argParser(wholeNumber(1, 86_400_000))
+    .default(2000);
 }
 
 function loopOption(): Option {

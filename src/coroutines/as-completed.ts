@@ -8,7 +8,8 @@ import {
 import { getRunningLoop } from '../loop/index.ts';
 import { Coroutine } from './coroutine.ts';
 import { ensureFuture } from './ensure-future.ts';
-import { Future, isFuture } from './future.ts';
+import { type Future, isFuture } from './future.ts';
+import { JointWait } from './joint-wait.ts';
 
 /**
  * The awaitables in the order in which they complete, each once.
@@ -65,7 +66,7 @@ export class Completions<T> implements Iterable<Coroutine<T>> {
 
   *#next(): Generator<Suspension, FutureInterface<T>, unknown> {
     while (this.#done.length === 0) {
-      const woken = new Future<void>({ loop: getRunningLoop() });
+      const woken = new JointWait(getRunningLoop(), 'asCompleted', this.#missing);
       this.#waiting.push(woken);
       yield* woken;
     }

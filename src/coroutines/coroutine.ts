@@ -2,6 +2,7 @@ import { type Coroutine as CoroutineInterface, StateError, type Suspension } fro
 import { asyncOwner } from '../loop/index.ts';
 import { createTask } from './create-task.ts';
 import { inspect } from './describe.ts';
+import { observer } from './observer.ts';
 import type { Task } from './task.ts';
 
 /** The generator that a coroutine is made of. */
@@ -42,6 +43,7 @@ export class Coroutine<T> implements CoroutineInterface<T> {
   constructor(name: string, body: CoroutineBody<T>) {
     this.name = name;
     this.#body = body;
+    if (observer !== null) observer.coroutineMade(this as Coroutine<unknown>);
   }
 
   [Symbol.iterator](): CoroutineBody<T> {
@@ -61,6 +63,7 @@ export class Coroutine<T> implements CoroutineInterface<T> {
   close(): void {
     this.#body?.return(undefined as T);
     this.#body = null;
+    if (observer !== null) observer.coroutineTaken(this as Coroutine<unknown>);
   }
 
   /** @internal The body, once. @throws {StateError} it was taken before */
@@ -73,6 +76,7 @@ export class Coroutine<T> implements CoroutineInterface<T> {
       );
     }
     this.#body = null;
+    if (observer !== null) observer.coroutineTaken(this as Coroutine<unknown>);
     return body;
   }
 

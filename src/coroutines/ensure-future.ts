@@ -7,7 +7,7 @@ import {
 } from '../interface/index.ts';
 import { getEventLoop } from '../loop/index.ts';
 import { Coroutine } from './coroutine.ts';
-import { Future, isFuture } from './future.ts';
+import { type Awaiting, Future, isFuture } from './future.ts';
 import { isThenable, isWaitable } from './kinds.ts';
 import { inline } from './task.ts';
 
@@ -73,6 +73,10 @@ class FollowingFuture<T> extends Future<T> {
   protected rejected(exception: unknown): void {
     if (exception instanceof CancelledError) this.settleCancelled(exception.reason, exception);
     else this.fail(exception);
+  }
+
+  override awaiting(): Awaiting {
+    return { what: 'promise', of: [this.#followed] };
   }
 
   override cancel(reason?: unknown): boolean {

@@ -1,5 +1,5 @@
 import type { CancelledError, Future as FutureInterface } from '../interface/index.ts';
-import { Future } from './future.ts';
+import { type Awaiting, Future } from './future.ts';
 
 /** Stands in for a future of a foreign make, so that a task has one kind to wait for. */
 export class ForeignWait extends Future<void> {
@@ -16,6 +16,10 @@ export class ForeignWait extends Future<void> {
 
   override giveUp(error: CancelledError): boolean {
     return this.#foreign.cancel(error.reason);
+  }
+
+  override awaiting(): Awaiting {
+    return { what: 'foreign future', of: [this.#foreign] };
   }
 
   override shortName(): string {

@@ -19,12 +19,21 @@ import {
 } from '../loop/index.ts';
 import { describeFuture, inspect, type State } from './describe.ts';
 import { type LostException, reportUnlessAwaited, watchForLoss } from './lost-exception.ts';
+import { observer } from './observer.ts';
 import { Reaction } from './reaction.ts';
 
 const pending = 0;
 const cancelled = 1;
 const fulfilled = 2;
 const failed = 3;
+
+/** What has to happen before a future can be done. */
+export interface Awaiting {
+  /** in a few words: 'gather' */
+  readonly what: string;
+  /** futures, ours and foreign ones, and promises */
+  readonly of: readonly unknown[];
+}
 
 export interface FutureOptions {
   /** the current loop unless given */
@@ -193,6 +202,12 @@ export class Future<T> implements FutureInterface<T> {
     return all.map((waiter) => (waiter instanceof Future ? waiter.shortName() : String(waiter)));
   }
 
+  /** @internal For who draws who waits for whom. */
+  awaiting(): Awaiting {
+    const { name } = this.constructor;
+    return { what: name === 'Future' ? 'future' : name, of: [] };
+  }
+
   /** @internal */
   shortName(): string {
     return `<${this.constructor.name} ${this.describeOutcome().state}>`;
@@ -336,6 +351,10 @@ export class DerivedFuture<T> extends Future<T> {
     return this.#untold && !this.cancelled();
   }
 
+  override awaiting(): Awaiting {
+    return { what: 'then', of: this.#source === null ? [] : [this.#source] };
+  }
+
   /** Lets go of the source, or a long chain would be kept whole. */
   sourceEnded(source: Future<unknown>): void {
     if (source.endedUntold) this.#untold = true;
@@ -401,6 +420,7 @@ class FutureIterator<T> implements Iterator<Suspension, T, unknown> {
     const future = this.#future;
     if (future.done()) return { done: true, value: future.result() };
     future.awaited = true;
+    if (observer !== null) observer.waitBegins(future as Future<unknown>);
     return { done: false, value: future };
   }
 

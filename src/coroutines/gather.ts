@@ -6,7 +6,7 @@ import {
 } from '../interface/index.ts';
 import { getEventLoop } from '../loop/index.ts';
 import { ensureFuture } from './ensure-future.ts';
-import { Future, isFuture } from './future.ts';
+import { type Awaiting, Future, isFuture } from './future.ts';
 import { isThenable } from './kinds.ts';
 
 /** The results of a tuple of awaitables, in its order. */
@@ -95,6 +95,10 @@ class GatheringFuture extends Future<unknown[]> {
       this.#cancelReason = reason;
     }
     return asked;
+  }
+
+  override awaiting(): Awaiting {
+    return { what: 'gather', of: this.#children };
   }
 
   readonly #childDone = (child: FutureInterface<unknown>): void => {

@@ -6,6 +6,7 @@ export { createTask } from './create-task.ts';
 export { ensureFuture, wrapFuture } from './ensure-future.ts';
 export { Future, type FutureOptions, isFuture } from './future.ts';
 export { type Gathered, type GatheredOutcomes, gather } from './gather.ts';
+export { type CoroutineObserver, setCoroutineObserver } from './observer.ts';
 export { type RaceOutcome, race, staggeredRace } from './race.ts';
 export { runBody, type ScopeBody } from './scope.ts';
 export { shield } from './shield.ts';

@@ -8,7 +8,8 @@ import {
 import { getRunningLoop } from '../loop/index.ts';
 import { Coroutine } from './coroutine.ts';
 import { createTask } from './create-task.ts';
-import { Future } from './future.ts';
+import type { Future } from './future.ts';
+import { JointWait } from './joint-wait.ts';
 import type { Task } from './task.ts';
 import { wait } from './wait.ts';
 
@@ -103,7 +104,7 @@ class StaggeredRace<T> {
   /** Until an attempt has ended or, if there are more to start, the delay has passed. */
   *#untilNext(): Generator<Suspension, void, unknown> {
     const loop = getRunningLoop();
-    this.#woken = new Future<void>({ loop });
+    this.#woken = new JointWait(loop, 'race', this.#tasks);
     const more = this.#tasks.length < this.#starters.length;
     const timer: Handle | null =
       more && this.#delay !== null ? loop.callLater(this.#delay, () => this.#wake()) : null;

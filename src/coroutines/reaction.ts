@@ -9,6 +9,7 @@ import {
 } from '../loop/index.ts';
 import { outermost } from './cancellation.ts';
 import type { DerivedFuture, Future, OutcomeReceiver } from './future.ts';
+import { observer } from './observer.ts';
 import type { Task } from './task.ts';
 
 type OnFulfilled<T, A> = ((value: T) => A | PromiseLike<A>) | null | undefined;
@@ -60,7 +61,19 @@ export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T
     future.addWaiter(this);
     if (future.done() || !this.#isAwait) return;
     this.#owner = asyncOwner() as Task<unknown> | null;
-    this.#owner?.waitBegins(this);
+    if (this.#owner === null) return;
+    this.#owner.waitBegins(this);
+    if (observer !== null) observer.waitBegins(future as Future<unknown>);
+  }
+
+  /** What is awaited. */
+  get awaited(): Future<T> {
+    return this.#future;
+  }
+
+  /** The task that waits by it; null: the call of `then` is nobody's wait. */
+  get owner(): Task<unknown> | null {
+    return this.#owner;
   }
 
   cancel(error: CancelledError): boolean {
@@ -130,6 +143,7 @@ export class Reaction<T, A, B> implements Runnable, OwnedWait, OutcomeReceiver<T
   }
 
   toString(): string {
+    if (this.#owner !== null) return `await in ${this.#owner.getName()}`;
     return this.#isAwait ? 'await' : (this.#onFulfilled ?? this.#onRejected)?.name || '(anonymous)';
   }
 }

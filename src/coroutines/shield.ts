@@ -1,6 +1,6 @@
 import type { Awaitable, Future as FutureInterface } from '../interface/index.ts';
 import { ensureFuture } from './ensure-future.ts';
-import { Future } from './future.ts';
+import { type Awaiting, Future } from './future.ts';
 
 /**
  * A future for the same outcome, which can be cancelled without cancelling what it is for. What is done already is
@@ -29,6 +29,10 @@ class ShieldingFuture<T> extends Future<T> {
     if (!super.cancel(reason)) return false;
     this.#inner.removeDoneCallback(this.#innerDone);
     return true;
+  }
+
+  override awaiting(): Awaiting {
+    return { what: 'shield', of: [this.#inner] };
   }
 
   readonly #innerDone = (inner: FutureInterface<T>): void => {

@@ -9,9 +9,10 @@ import {
 } from '../interface/index.ts';
 import { outermost } from './cancellation.ts';
 import { Coroutine } from './coroutine.ts';
-import { Future } from './future.ts';
+import type { Future } from './future.ts';
+import { JointWait } from './joint-wait.ts';
 import { runBody, Scope, type ScopeBody } from './scope.ts';
-import type { Task } from './task.ts';
+import { Task } from './task.ts';
 
 /** Tasks that end together: the scope that started them does not end before they have. */
 export class TaskGroup extends Scope {
@@ -20,6 +21,11 @@ export class TaskGroup extends Scope {
   #state: 'new' | 'open' | 'leaving' | 'closed' = 'new';
   #aborting = false;
   #emptied: Future<void> | null = null;
+
+  /** @internal */
+  get parent(): Task<unknown> | null {
+    return this.task;
+  }
 
   /** The children that are not done. */
   get tasks(): ReadonlySet<Task<unknown>> {
@@ -50,6 +56,8 @@ export class TaskGroup extends Scope {
       this.#childDone(child as Future<unknown>);
     } else {
       this.#children.add(child as Task<unknown>);
+      // A task factory may have made one of another kind.
+      if (child instanceof Task) child.owner = this;
       child.addDoneCallback(this.#childDone);
       // An eager child may have failed a sibling, and with it the group, while it was being started.
       if (this.#aborting) child.cancel();
@@ -83,7 +91,7 @@ export class TaskGroup extends Scope {
     }
     this.#state = 'leaving';
     while (this.#children.size > 0) {
-      this.#emptied = new Future<void>({ loop: task.getLoop() });
+      this.#emptied = new JointWait(task.getLoop(), 'task group', this.#children);
       try {
         yield* this.#emptied;
       } catch (error) {

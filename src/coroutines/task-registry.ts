@@ -1,8 +1,21 @@
 import type { EventLoop } from '../interface/index.ts';
+import { observer } from './observer.ts';
 import type { Task } from './task.ts';
 
 // Held strongly until they are done: a task that only its own wait refers to must not vanish (cpython issue 91887).
 const tasksOf = new WeakMap<EventLoop, Set<Task<unknown>>>();
+
+/** @internal */
+export function enrol(task: Task<unknown>): void {
+  registryOf(task.getLoop()).add(task);
+  if (observer !== null) observer.taskCreated(task);
+}
+
+/** @internal */
+export function strikeOff(task: Task<unknown>): void {
+  registryOf(task.getLoop()).delete(task);
+  if (observer !== null) observer.taskEnded(task);
+}
 
 let stepping: Task<unknown> | null = null;
 

@@ -17,17 +17,18 @@ import {
   getRunningLoop,
   leaveContext,
   ownContext,
+  roughTime,
   runOwnedBy,
 } from '../loop/index.ts';
 import { type CancellableRegion, depthOf, outermost } from './cancellation.ts';
 import { Coroutine, type CoroutineBody } from './coroutine.ts';
 import { describeFuture } from './describe.ts';
 import { ForeignWait } from './foreign-wait.ts';
-import { Future, isFuture } from './future.ts';
+import { type Awaiting, Future, isFuture } from './future.ts';
 import { isGenerator, isThenable, isWaitable } from './kinds.ts';
 import { type LostException, reportUnlessAwaited } from './lost-exception.ts';
 import type { Reaction } from './reaction.ts';
-import { enterStep, leaveStep, registryOf, steppingTask } from './task-registry.ts';
+import { enrol, enterStep, leaveStep, registryOf, steppingTask, strikeOff } from './task-registry.ts';
 
 const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor as new () => unknown;
 
@@ -35,6 +36,12 @@ const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor as 
 type AsyncWait = Reaction<any, any, any>;
 
 let namesGiven = 0;
+
+/** A region that does not end before the tasks it owns have. */
+export interface TaskOwner {
+  /** The task that is inside; null: it has ended. */
+  readonly parent: Task<unknown> | null;
+}
 
 /**
  * A future that drives a coroutine: a generator by stepping it, an `async` function by knowing what it awaits.
@@ -71,8 +78,13 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   #shieldDepth = 0;
   /** a mistake of the coroutine's that it is to hear of at its next step */
   #mistake: Error | null = null;
+  /** in the loop's time, roughly; before the first wait, when it was made */
+  #waitingSince: number;
+  #async = false;
   #cancelRequests = 0;
   #abortController: AbortController | null = null;
+  /** @internal who does not end before this task has; null: nobody but the loop */
+  owner: TaskOwner | null = null;
   /** @internal how many scopes of this task are open */
   scopes = 0;
 
@@ -90,10 +102,11 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
     this.#context = options.context === undefined ? copyContext() : ownContext(options.context);
     const name = options.name ?? null;
     this.#name = name === null ? ++namesGiven : String(name);
+    this.#waitingSince = roughTime(this.loop);
     const eager = options.eagerStart === true && this.loop.isRunning();
     // A closed loop refuses here, before anything remembers the task.
     if (!eager) this.loop.enqueue(this);
-    registryOf(this.loop).add(this as Task<unknown>);
+    enrol(this as Task<unknown>);
     // As the loop would run it: what it waits for is not a wait of the `async` function that makes the task.
     if (eager) runOwnedBy(null, () => this.run());
   }
@@ -259,6 +272,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
 
   /** @internal What is due strikes all waits that begin before the first of them has ended: `Promise.all` begins several. */
   waitBegins(wait: AsyncWait): void {
+    this.#waitingSince = roughTime(this.loop);
     if (this.#wait === null) {
       this.#wait = wait;
     } else {
@@ -275,6 +289,31 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
     if (this.#due === this.#onItsWay) this.#due = null;
     if (this.#wait === null && (this.#moreWaits === null || this.#moreWaits.size === 0))
       this.#onItsWay = null;
+  }
+
+  /** @internal */
+  override awaiting(): Awaiting {
+    const of: unknown[] = [];
+    // An `async` body's own waits tell more than that its end is waited for.
+    if (this.#wait !== null) of.push(this.#wait.awaited);
+    for (const wait of this.#moreWaits ?? []) of.push(wait.awaited);
+    if (of.length === 0 && this.#waiter !== null) of.push(this.#waiter);
+    return { what: 'task', of };
+  }
+
+  /** @internal In the loop's time, late by some turns at most: since when it waits; before its first wait, since it is there. */
+  get waitingSince(): number {
+    return this.#waitingSince;
+  }
+
+  /** @internal The generator that is stepped; null: there is none yet, or the task is an `async` function's, or has ended. */
+  get generator(): CoroutineBody<T> | null {
+    return this.#body;
+  }
+
+  /** @internal Its code is an `async` function's, which may wait for what nobody tells us of. */
+  get isAsync(): boolean {
+    return this.#async;
   }
 
   /** What the code that has ended waited for besides is nobody's wait any more. */
@@ -343,6 +382,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
 
   #waitFor(future: Future<unknown>): void {
     this.#waiter = future;
+    this.#waitingSince = roughTime(this.loop);
     future.addWaiter(this);
     const due = this.#due;
     if (due !== null && future.giveUp(due)) {
@@ -388,6 +428,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
       this.#step(this.#body, null);
     } else if (isThenable(made)) {
       // Through a promise, as a thenable may do what it likes.
+      this.#async = true;
       Promise.resolve(made).then(
         (value) => this.#returned(value as T),
         (exception: unknown) => this.#failed(exception),
@@ -415,7 +456,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   }
 
   #ended(): void {
-    registryOf(this.loop).delete(this);
+    strikeOff(this as Task<unknown>);
     this.#sourceName = nameOf(this.#source);
     this.#body = null;
     this.#source = null;

@@ -2,6 +2,7 @@ import type { Future as FutureInterface, Handle, Suspension } from '../interface
 import { getRunningLoop } from '../loop/index.ts';
 import { Coroutine } from './coroutine.ts';
 import { Future, isFuture } from './future.ts';
+import { JointWait } from './joint-wait.ts';
 import { isThenable } from './kinds.ts';
 
 /** When `wait` is to return; `firstException` is `allCompleted` as long as nothing fails. */
@@ -67,7 +68,7 @@ function* waiting<F extends FutureInterface<unknown>>(
   }
   if (left > 0 && !enough) {
     const loop = getRunningLoop();
-    const woken = new Future<void>({ loop });
+    const woken = new JointWait(loop, 'wait', members);
     const wake = () => {
       if (!woken.done()) woken.setResult();
     };

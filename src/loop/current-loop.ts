@@ -6,6 +6,8 @@ import { asyncOwner } from './async-context.ts';
 // it is attached to this thread's host as a guest, which is then always running (PEP 3156: "embedded loops").
 
 let turning: EventLoop | null = null;
+/** when the turns that are under way began, or the clock was last looked at in them */
+let turningSince = 0;
 let attached: EventLoop | null = null;
 /** what `setEventLoop` set for this thread, under the default policy */
 let current: EventLoop | null = null;
@@ -65,11 +67,25 @@ export function policyInstalled(): EventLoopPolicy | null {
   return policy;
 }
 
-/** Marks a turn of `loop` as being on the stack; what it returns is for `leaveTurn`. */
-export function enterTurn(loop: EventLoop): EventLoop | null {
+/** Marks a turn of `loop`, begun at `now`, as being on the stack; what it returns is for `leaveTurn`. */
+export function enterTurn(loop: EventLoop, now: number): EventLoop | null {
   const previous = turning;
   turning = loop;
+  turnsGoOn(now);
   return previous;
+}
+
+/** Says that the turn on the stack has come to `now`. */
+export function turnsGoOn(now: number): void {
+  // In whole milliseconds, because V8 stores small integers for nothing, and makes an object of any other number.
+  turningSince = Math.floor(now);
+}
+
+/**
+ * The loop's time for those whom some turns and a millisecond do not matter: inside turns it costs no look at the clock.
+ */
+export function roughTime(loop: EventLoop): number {
+  return turning === loop ? turningSince : Math.floor(loop.time());
 }
 
 export function leaveTurn(previous: EventLoop | null): void {

@@ -1,6 +1,6 @@
 import type { EventLoop } from '../interface/index.ts';
 import { unownedScope } from './async-context.ts';
-import { enterTurn, leaveTurn } from './current-loop.ts';
+import { enterTurn, leaveTurn, turnsGoOn } from './current-loop.ts';
 import type { Scheduler, Turner } from './scheduler.ts';
 
 /** The loop of the runtime that we are a guest of. Delays in whole milliseconds. */
@@ -139,15 +139,19 @@ export class GuestRunner implements Turner {
   /** A turn between the hooks; as many as the budget allows, if so wished. */
   #hooked<A>(callback?: (argument: A) => void, argument?: A, more = false): void {
     const scheduler = this.#scheduler;
-    const previous = enterTurn(this.#loop);
+    const begun = scheduler.now();
+    const previous = enterTurn(this.#loop, begun);
     this.#turning = true;
     try {
       if (scheduler.check.size > 0) scheduler.runHooks(scheduler.check);
       scheduler.runTurn(callback, argument);
       if (more && scheduler.queued > 0 && this.#host.drainMicrotasks !== null) {
-        const end = scheduler.now() + budget;
         for (let turns = 1; scheduler.queued > 0 && scheduler.turner === this; turns++) {
-          if (turns % turnsPerLook === 0 && scheduler.now() >= end) break;
+          if (turns % turnsPerLook === 0) {
+            const now = scheduler.now();
+            if (now >= begun + budget) break;
+            turnsGoOn(now);
+          }
           scheduler.runTurn();
         }
       }

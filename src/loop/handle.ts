@@ -73,6 +73,11 @@ export class LoopHandle implements Handle, Runnable {
     return this.#context ?? new Context(this.#values);
   }
 
+  /** @internal What it is going to call; null: nothing any more. */
+  get call(): { readonly callback: Callback; readonly args: readonly unknown[] } | null {
+    return this.callback === null ? null : { callback: this.callback, args: this.args };
+  }
+
   /** Calls back once. A cancelled handle does nothing. */
   run(): void {
     const { callback, args } = this;

@@ -18,6 +18,7 @@ export {
   getRunningLoop,
   installPolicy,
   policyInstalled,
+  roughTime,
   runningLoop,
   setEventLoop,
   threadLoop,
@@ -26,6 +27,6 @@ export { GuestRunner, type Host } from './guest-runner.ts';
 export { type Callback, LoopHandle, LoopTimerHandle, RepeatingTimerHandle, traceHere } from './handle.ts';
 export { nodeHost } from './hosts/node-host.ts';
 export { RunQueue } from './run-queue.ts';
-export { Scheduler, type SchedulerOwner } from './scheduler.ts';
+export { describeRunnable, type LoopObserver, Scheduler, type SchedulerOwner } from './scheduler.ts';
 export { TimerHeap } from './timer-heap.ts';
 export { warn } from './warn.ts';

@@ -11,6 +11,18 @@ export interface SchedulerOwner {
   slowCallbackDuration: number;
 }
 
+/** Who looks at what runs. Its methods are called in the middle of turns and must not throw. */
+export interface LoopObserver {
+  /** @param now the loop's time */
+  callbackBegins(runnable: Runnable, now: number): void;
+  /** After the microtasks that it left. */
+  callbackEnds(runnable: Runnable, now: number): void;
+  /** A transport was made, or a server has begun to listen. */
+  opened(resource: object): void;
+  /** It is gone. */
+  closed(resource: object): void;
+}
+
 /** Who turns the scheduler learns here that there is something to do. Called outside turns only. */
 export interface Turner {
   /** Something is queued. */
@@ -44,6 +56,7 @@ export class Scheduler implements DriverHost, TimerOwner {
   /** turns begun so far */
   turns = 0;
   turner: Turner | null = null;
+  observer: LoopObserver | null = null;
   /** where callbacks run; null: where the turn does, which is faster */
   scope: AsyncScope | null = null;
   /** called before the host, or the driver, may wait, and after */
@@ -85,6 +98,13 @@ export class Scheduler implements DriverHost, TimerOwner {
   /** True while a pending timer keeps the host alive. */
   get hasRefdTimers(): boolean {
     return this.#refdTimers > 0;
+  }
+
+  /** The timers that are pending, the next one first. */
+  get timers(): LoopTimerHandle[] {
+    const timers: LoopTimerHandle[] = [];
+    this.#timers.forEach((timer) => void timers.push(timer));
+    return timers.sort((a, b) => a.when() - b.when());
   }
 
   now(): number {
@@ -161,7 +181,7 @@ export class Scheduler implements DriverHost, TimerOwner {
   }
 
   #run(runnable: Runnable): void {
-    if (this.debug) this.#callTimed(runnable);
+    if (this.debug || this.observer !== null) this.#callTimed(runnable);
     else this.#call(runnable);
   }
 
@@ -177,9 +197,13 @@ export class Scheduler implements DriverHost, TimerOwner {
 
   #callTimed(runnable: Runnable): void {
     const start = this.#driver.now();
+    this.observer?.callbackBegins(runnable, start);
     this.#call(runnable);
-    const duration = this.#driver.now() - start;
-    if (duration >= this.#owner.slowCallbackDuration) this.#owner.slowCallback(describe(runnable), duration);
+    const end = this.#driver.now();
+    this.observer?.callbackEnds(runnable, end);
+    const duration = end - start;
+    if (this.debug && duration >= this.#owner.slowCallbackDuration)
+      this.#owner.slowCallback(describeRunnable(runnable), duration);
   }
 
   #queueDueTimers(): void {
@@ -198,7 +222,7 @@ export class Scheduler implements DriverHost, TimerOwner {
 }
 
 /** The text form of what has run, or else its class; never throws. */
-function describe(runnable: Runnable): string {
+export function describeRunnable(runnable: Runnable): string {
   let text = '[object Object]';
   try {
     text = String(runnable);

@@ -58,6 +58,7 @@ import {
   enterContext,
   GuestRunner,
   LoopHandle,
+  type LoopObserver,
   LoopTimerHandle,
   leaveContext,
   nodeHost,
@@ -72,10 +73,23 @@ import { checkHost, checkPort, resolve } from './addresses.ts';
 import { checkConnectionOptions, connectToHost } from './connect.ts';
 import { driversOffering, environment } from './drivers.ts';
 import { backlogDefault, checkServerOptions, listenOn, listenOnHosts } from './listen.ts';
+import { extension } from './loop-extension.ts';
 import { OperationFuture } from './operation-future.ts';
 import { discard, Server, type ServerKeeper } from './server.ts';
 
 const slowCallbackDurationDefault = 100;
+
+/** What a loop has in hand. */
+export interface LoopInsides {
+  /** the next one first */
+  readonly timers: readonly LoopTimerHandle[];
+  /** callbacks that are queued to run */
+  readonly queued: number;
+  /** the closing ones too */
+  readonly transports: readonly StreamTransport[];
+  readonly servers: readonly Server[];
+  readonly signals: readonly Signal[];
+}
 
 export interface EventLoopOptions {
   /** on if TULIPA_DEBUG is set, unless given */
@@ -95,11 +109,21 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   /** open, and closing ones until their channel is gone */
   readonly #transports = new Set<StreamTransport>();
   readonly #keeper: ServerKeeper = {
-    serverOpened: (server) => void this.#servers.add(server),
-    serverClosed: (server) => void this.#servers.delete(server),
-    attach: (transport) => void this.#transports.add(transport),
+    serverOpened: (server) => {
+      this.#servers.add(server);
+      this.observer?.opened(server);
+    },
+    serverClosed: (server) => {
+      this.#servers.delete(server);
+      this.observer?.closed(server);
+    },
+    attach: (transport) => {
+      this.#transports.add(transport);
+      this.observer?.opened(transport);
+    },
     detach: (transport) => {
       this.#transports.delete(transport);
+      this.observer?.closed(transport);
       this.#transportGone();
     },
   };
@@ -107,6 +131,8 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   readonly #servers = new Set<Server>();
   readonly #signals = new Map<Signal, Operation>();
   slowCallbackDuration = slowCallbackDurationDefault;
+  /** @internal whether to open the debug socket; undefined: as the environment says, or when somebody asks */
+  debugSocket: boolean | undefined;
   #attached = false;
   #closed = false;
   #onStop: (() => void) | null = null;
@@ -128,6 +154,26 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
 
   get turns(): number {
     return this.#scheduler.turns;
+  }
+
+  /** @internal */
+  get observer(): LoopObserver | null {
+    return this.#scheduler.observer;
+  }
+
+  set observer(observer: LoopObserver | null) {
+    this.#scheduler.observer = observer;
+  }
+
+  /** @internal */
+  inspect(): LoopInsides {
+    return {
+      timers: this.#scheduler.timers,
+      queued: this.#scheduler.queued,
+      transports: [...this.#transports],
+      servers: [...this.#servers],
+      signals: [...this.#signals.keys()],
+    };
   }
 
   // Running
@@ -171,6 +217,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     for (const signal of [...this.#signals.keys()]) this.removeSignalHandler(signal);
     this.#closed = true;
     this.#scheduler.clear();
+    extension?.closed(this);
     this.#driver.close();
     this.#defaultExecutor?.shutdown({ wait: false }).then(undefined, (exception: unknown) => {
       this.callExceptionHandler({ message: 'Exception while the default executor was shut down', exception });
@@ -199,6 +246,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     attach(this);
     this.#attached = true;
     this.#onStop = onStop;
+    extension?.running(this);
     this.#guest.start();
   }
 
@@ -208,20 +256,21 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     this.#guest.stop(() => {
       this.#attached = false;
       detach(this);
+      extension?.stopped(this);
       onDetached();
     });
   }
 
   /**
-   * @internal Calls back at every SIGINT that the program does not handle itself, with this loop or otherwise; null if
-   * that is not ours to do.
+   * @internal Calls back at every such signal that the program does not handle itself, with this loop or otherwise; null
+   * if that is not ours to do.
    */
-  watchInterrupt(callback: () => void): Operation | null {
+  watchUnhandled(signal: Signal, callback: () => void): Operation | null {
     const signals = this.#driver.signals;
-    if (signals === null || signals.watchedElsewhere('SIGINT')) return null;
+    if (signals === null || signals.watchedElsewhere(signal)) return null;
     try {
-      return signals.watch('SIGINT', () => {
-        if (!this.#signals.has('SIGINT') && !signals.watchedElsewhere('SIGINT')) callback();
+      return signals.watch(signal, () => {
+        if (!this.#signals.has(signal) && !signals.watchedElsewhere(signal)) callback();
       });
     } catch {
       return null; // a run without it is better than none
@@ -785,6 +834,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
 
   setDebug(enabled: boolean): void {
     this.#scheduler.debug = enabled;
+    if (this.#attached) extension?.running(this);
   }
 
   slowCallback(what: string, duration: number): void {

@@ -12,6 +12,7 @@ import {
 } from '../interface/index.ts';
 import { alreadyRunning, copyContext, runningLoop } from '../loop/index.ts';
 import { EventLoop } from './event-loop.ts';
+import { extension } from './loop-extension.ts';
 import { newEventLoop } from './new-event-loop.ts';
 import { getEventLoopPolicy } from './policy.ts';
 
@@ -28,6 +29,11 @@ export interface RunnerOptions {
   loopFactory?: (() => EventLoopInterface) | undefined;
   /** debug mode of the loop; as the environment says unless given */
   debug?: boolean | undefined;
+  /**
+   * true: opens the socket by which `tulipa ps` looks into the process; false: never, nor when it is asked to. Unless
+   * given, as TULIPA_DEBUG_SOCKET says (1 or 0), and by default when `tulipa ps` asks for it, by a signal.
+   */
+  debugSocket?: boolean | undefined;
 }
 
 /**
@@ -139,7 +145,7 @@ export class Runner {
   }
 
   #makeLoop(): EventLoop {
-    const { loopFactory, driver, debug } = this.#options;
+    const { loopFactory, driver, debug, debugSocket } = this.#options;
     let loop: unknown;
     if (loopFactory !== undefined) loop = loopFactory();
     else if (driver !== undefined) loop = newEventLoop({ driver });
@@ -150,6 +156,7 @@ export class Runner {
       );
     }
     if (debug !== undefined) loop.setDebug(debug);
+    if (debugSocket !== undefined) loop.debugSocket = debugSocket;
     return loop;
   }
 }
@@ -228,7 +235,7 @@ function runAttached<T>(
     }
     main.addDoneCallback(onDone);
     if (!interruptible) return;
-    watch = loop.watchInterrupt(() => {
+    watch = loop.watchUnhandled('SIGINT', () => {
       if (++interrupts === 1) {
         main.cancel(new InterruptedError('SIGINT'));
       } else {
@@ -267,6 +274,7 @@ function* shutDown(loop: EventLoop): Generator<Suspension, void, unknown> {
     if (task !== self)
       loop.callExceptionHandler({ message: 'Cannot end the task: it starts others without end', task });
   }
+  extension?.windsDown(loop);
   yield* loop.finishTransports(closingGrace);
   yield* loop.shutdownDefaultExecutor(executorGrace);
 }

@@ -543,7 +543,7 @@ describe('Future', () => {
         },
         { name: 'Fred' },
       );
-      const who = spelled.spelling.name === 'await' ? 'await' : 'Fred';
+      const who = spelled.spelling.name === 'await' ? 'await in Fred' : 'Fred';
       assert.equal(String(future), `<Future pending callbacks=[${who}]>`);
       future.setResult();
       yield waiting;

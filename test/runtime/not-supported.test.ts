@@ -133,13 +133,16 @@ const offered = [
 const own = [
   'attach',
   'constructor',
+  'debugSocket',
   'detach',
   'finishTransports',
+  'inspect',
   'interruptProcess',
+  'observer',
   'slowCallback',
   'toString',
   'turns',
-  'watchInterrupt',
+  'watchUnhandled',
 ];
 
 describe('what the node driver lacks (B-EV-022)', () => {
