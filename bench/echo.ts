@@ -1,150 +1,105 @@
-// Question: what does a message cost that a server sends back, in each style of writing one, against node:net?
+// Question: what does a message cost that a server sends back, in each style of writing one, against node:net and others?
 //
 // Each server is a process of its own; so is the client, which keeps a message in flight on each of its connections, or
-// several (`--depth`). The servers take turns, A B A B …, each on the same core as the client (echo/one-core.ts). Every
-// round has new ones: with large messages, one process may be half as fast again as another of the same program, for as
-// long as it lives. CPU time a message, of the server alone, is the figure to trust: it stays what it is while others use
-// the machine. The rate has the client's own time in it.
-import { fileURLToPath } from 'node:url';
+// several. The servers take turns, A B A B …, each on the same core as the client (echo/one-core.ts). CPU time a message,
+// of the server alone and in all its threads, is the figure to trust: it stays what it is while others use the machine.
+// The rate has the client's own time in it.
+//
+// Unless loads are asked for, one thing is changed at a time: the size, then the connections, then the depth. With
+// `--sizes`, `--connections` or `--depth`, it is every combination of what is given; `--servers` takes parts of names.
+// Whole, that is hours: ask for parts of it.
 import type { Effort, Question } from './answer.ts';
 import { cpuTimeOf } from './echo/cpu-time.ts';
-import { type Echoes, type Kind, type Load, LoadGenerator } from './echo/load-generator.ts';
-import { anywhere, findCore } from './echo/one-core.ts';
-import { type ServerCommand, ServerProcess } from './echo/server-process.ts';
-import { programFile } from './program.ts';
-import { Samples } from './samples.ts';
+import type { Load } from './echo/load-generator.ts';
+import type { ServerProcess } from './echo/server-process.ts';
+import { type Bench, measureServers, numbersOf, warmUp } from './echo/servers-in-turn.ts';
 
 const RATE = 'messages/s';
 const CPU = 'CPU µs/message';
 
-function oursOrNodes(name: string, style: string): ServerCommand {
-  const execArgs = process.execArgv.filter((argument) => argument !== '--expose-gc');
-  return {
-    name,
-    command: process.execPath,
-    args: [...execArgs, programFile('echo-server'), '--style', style],
-  };
-}
-
-const servers: readonly ServerCommand[] = [
-  oursOrNodes('node:net', 'node-net'),
-  oursOrNodes('protocol', 'protocol'),
-  oursOrNodes('buffered protocol', 'buffered'),
-  oursOrNodes('streams, generator', 'coroutine'),
-  oursOrNodes('streams, async function', 'streams'),
-];
-
-const peers: readonly ServerCommand[] = ['asyncio', 'uvloop'].map((loop) => ({
-  name: `Python, ${loop}, protocol`,
-  command: 'python3',
-  args: [fileURLToPath(new URL('./echo/peer.py', import.meta.url)), loop],
-}));
+const kib = 1024;
+/** The kernel's memory for sockets is bounded: with more in flight it is that which is measured. */
+const inFlightBytesMax = 128 * 1024 * kib;
 
 export const question: Question = {
   question: 'What does a message cost that a server sends back?',
   async ask(effort) {
-    const loads = chooseLoads(effort);
-    await using generator = await LoadGenerator.create(chooseKind(effort));
-    const oneCore = findCore();
-    const notes: string[] = [];
-    if (generator.kind === 'node') {
-      const why = effort.settings['load'] === 'node' ? 'as asked for' : 'for want of a C compiler';
-      notes.push(`The client is echo/load.ts, ${why}: no faster than the servers. Compare the CPU time.`);
+    const { loads, tooMuch } = chooseLoads(effort);
+    const answer = await measureServers(effort, chooseRounds(effort), (running, bench) =>
+      measureRound(running, loads, bench, effort),
+    );
+    const notes = [...answer.notes];
+    if (tooMuch.length > 0) {
+      notes.push(`Left out, more than 128 MiB in flight: ${tooMuch.map(describeLoad).join('; ')}.`);
     }
-    if (oneCore === null)
-      notes.push('No taskset: servers and client run on any core, at the cost of waking it.');
-    const place = oneCore ?? anywhere;
-    const runLoad = (port: number, load: Load) => generator.run(port, load, place);
-    const all = [...servers, ...peers];
-    const samples = new Samples(all.map(({ name }) => name));
-    for (let round = 0; round < (effort.quick ? 1 : 5); round += 1) {
-      const started = await Promise.all(all.map((server) => ServerProcess.start(server, place)));
-      const running = started.filter((server) => typeof server !== 'string');
-      try {
-        if (round === 0) notes.push(...whatIsMissing(started));
-        await measureRound(round, running, loads, runLoad, samples, effort);
-      } finally {
-        await Promise.all(running.map((server) => server[Symbol.asyncDispose]()));
-      }
-    }
-    const figures = samples.figures();
-    if (!figures.some(({ unit }) => unit === CPU))
+    if (!answer.figures.some(({ unit }) => unit === CPU)) {
       notes.push('No CPU time: there is no /proc here to tell it.');
-    return { baseline: samples.baseline, figures, notes };
+    }
+    return { ...answer, notes };
   },
 };
 
-/** @throws one of our own is missing */
-function whatIsMissing(started: readonly (ServerProcess | string)[]): string[] {
-  return [...servers, ...peers].flatMap(({ name }, index) => {
-    const why = started[index];
-    if (typeof why !== 'string') return [];
-    if (index < servers.length) throw new Error(`Cannot start ${name}:\n${why}`);
-    return [`Skipped: ${name} (${why.split('\n').at(-1)})`];
-  });
-}
-
 async function measureRound(
-  round: number,
   running: readonly ServerProcess[],
   loads: readonly Load[],
-  runLoad: (port: number, load: Load) => Promise<Echoes>,
-  samples: Samples,
+  bench: Bench,
   { quick }: Effort,
 ): Promise<void> {
-  if (!quick) for (const { port } of running) await warmUp(port, runLoad);
+  if (!quick) for (const server of running) await warmUp(server, bench);
   for (const load of loads) {
     const caseName = describeLoad(load);
-    for (let turn = 0; turn < running.length; turn += 1) {
-      const { name, pid, port } = running[(turn + round) % running.length] as ServerProcess;
-      const before = cpuTimeOf(pid);
-      const { messages, seconds } = await runLoad(port, load);
-      const after = cpuTimeOf(pid);
+    for (const { name, pid, port } of running) {
+      let before: number | null = null;
+      let after: number | null = null;
+      const { messages, seconds } = await bench.generator.run(port, load, bench.place, {
+        before() {
+          before = cpuTimeOf(pid);
+        },
+        after() {
+          after = cpuTimeOf(pid);
+        },
+      });
       if (messages === 0) throw new Error(`Cannot measure ${name}: it sent back no message, ${caseName}`);
-      samples.add(name, caseName, RATE, messages / seconds);
+      bench.samples.add(name, caseName, RATE, messages / seconds);
       if (before === null || after === null) continue;
-      samples.add(name, caseName, CPU, ((after - before) * 1000) / messages);
+      bench.samples.add(name, caseName, CPU, ((after - before) * 1000) / messages);
     }
   }
 }
 
-/** For the compiler alone: so many messages, however long they take. */
-async function warmUp(port: number, runLoad: (port: number, load: Load) => Promise<Echoes>): Promise<void> {
-  const load = { bytes: 64, connections: 50, depth: 1, milliseconds: 500 };
-  for (let left = 100_000; left > 0; ) left -= (await runLoad(port, load)).messages;
+function chooseRounds({ quick, settings }: Effort): number {
+  const asked = settings['rounds'];
+  if (asked !== undefined) return numbersOf(asked)[0] ?? 1;
+  return quick ? 1 : 5;
 }
 
-function chooseKind({ settings }: Effort): Kind | null {
-  const kind = settings['load'];
-  if (kind === undefined || kind === 'c' || kind === 'node') return kind ?? null;
-  throw new RangeError(`Cannot use the client ${kind}: there are c and node`);
-}
-
-/** Every combination of what was asked for. */
-function chooseLoads({ quick, settings }: Effort): Load[] {
+function chooseLoads({ quick, settings }: Effort): { loads: Load[]; tooMuch: Load[] } {
   const milliseconds = quick ? 300 : 500;
-  const loads: Load[] = [];
-  for (const connections of numbers(settings['connections'] ?? (quick ? '50' : '50,1'))) {
-    for (const depth of numbers(settings['depth'] ?? '1')) {
-      for (const bytes of numbers(settings['bytes'] ?? (quick ? '64' : '64,1024,10240'))) {
-        loads.push({ bytes, connections, depth, milliseconds });
+  const { sizes, connections, depth } = settings;
+  const all: Load[] = [];
+  if (quick || (sizes ?? connections ?? depth) !== undefined) {
+    for (const count of numbersOf(connections ?? '50')) {
+      for (const deep of numbersOf(depth ?? '1')) {
+        for (const bytes of numbersOf(sizes ?? '64')) {
+          all.push({ bytes, connections: count, depth: deep, milliseconds });
+        }
       }
     }
-  }
-  return loads;
-}
-
-function numbers(list: string): number[] {
-  return list.split(',').map((text) => {
-    const number = Number(text);
-    if (!Number.isInteger(number) || number < 1) {
-      throw new RangeError(`Cannot use ${text}: it is not a whole number of 1 or more`);
+  } else {
+    for (const bytes of [64, kib, 10 * kib, 64 * kib, kib * kib]) {
+      all.push({ bytes, connections: 50, depth: 1, milliseconds });
     }
-    return number;
-  });
+    for (const count of [1, 8, 1000, 10_000]) {
+      all.push({ bytes: 64, connections: count, depth: 1, milliseconds });
+    }
+    all.push({ bytes: 64, connections: 50, depth: 16, milliseconds });
+  }
+  const fits = ({ bytes, connections: count, depth: deep }: Load) => bytes * count * deep <= inFlightBytesMax;
+  return { loads: all.filter(fits), tooMuch: all.filter((load) => !fits(load)) };
 }
 
 function describeLoad({ bytes, connections, depth }: Load): string {
-  const size = bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${bytes} B`;
+  const size =
+    bytes % kib !== 0 ? `${bytes} B` : bytes < kib * kib ? `${bytes / kib} KiB` : `${bytes / kib / kib} MiB`;
   return `${size} on ${connections}${depth === 1 ? '' : `, ${depth} deep`}`;
 }

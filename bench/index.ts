@@ -2,10 +2,12 @@
  * Runs the benchmarks: all, or those named.
  *
  *     npm run bench -- [NAME …] [--quick] [--json FILE] [--markdown]
- *     npm run bench -- echo [--bytes 64,1024] [--connections 1,50] [--depth 1,16] [--load c|node]
+ *     npm run bench -- echo [--sizes 64,1024] [--connections 1,50] [--depth 1,16] [--servers 'c epoll,guest']
+ *                           [--rounds 5] [--load c|node] [--python FILE]
+ *     npm run bench -- peers [--case 'ping-pong'] [--python FILE]
  *
  * `--quick` shows in seconds that everything works; its figures mean nothing. `--markdown` prints what
- * docs/performance.md is made of. How it is measured: measure.ts, echo.ts, and docs/decisions/0006-benchmarks.md.
+ * docs/performance.md is made of. How it is measured: measure.ts, echo.ts, peers.ts, and docs/decisions/0006-benchmarks.md.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,10 +25,14 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
     markdown: { type: 'boolean', default: false },
-    bytes: { type: 'string' },
+    servers: { type: 'string' },
+    sizes: { type: 'string' },
     connections: { type: 'string' },
     depth: { type: 'string' },
     load: { type: 'string' },
+    rounds: { type: 'string' },
+    case: { type: 'string' },
+    python: { type: 'string' },
   },
 });
 const { quick, json, markdown, ...settings } = values;

@@ -3,6 +3,9 @@ import type { Question } from './answer.ts';
 /** All benchmarks, by the name that asks for them. */
 export const QUESTIONS: Readonly<Record<string, () => Promise<{ question: Question }>>> = {
   echo: () => import('./echo.ts'),
+  connections: () => import('./connections.ts'),
+  idle: () => import('./idle.ts'),
+  lateness: () => import('./lateness.ts'),
   switch: () => import('./switch.ts'),
   deep: () => import('./deep.ts'),
   spawn: () => import('./spawn.ts'),
@@ -11,4 +14,5 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<{ question: Questi
   timers: () => import('./timers.ts'),
   'call-soon': () => import('./call-soon.ts'),
   'debug-overhead': () => import('./debug-overhead.ts'),
+  peers: () => import('./peers.ts'),
 };

@@ -124,12 +124,13 @@ function copyFixtures(folder: string): void {
   }
 }
 
-/** Every file below `directory`, relative to it; nothing if it does not exist. */
+/** Every file below `directory`, relative to it, but none of installed packages; nothing if it does not exist. */
 function listFiles(directory: string): string[] {
   if (!existsSync(directory)) return [];
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1));
+    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))
+    .filter((file) => !file.includes('node_modules'));
 }
 
 /** A test that starts plain `node` shall get the same one; and no option of the developer's may leak in. */

@@ -1,12 +1,13 @@
 /** Tulipa: one standard event loop. What implements a loop or a driver imports `tulipa/interface` instead. */
 import { Coroutine as CoroutineClass, Future as FutureClass, Task as TaskClass } from './coroutines/index.ts';
 import { debugExtension } from './debug/debug-extension.ts';
+import { ThreadPoolExecutor } from './executors/index.ts';
 import type {
   Coroutine as CoroutineInterface,
   Future as FutureInterface,
   Task as TaskInterface,
 } from './interface/index.ts';
-import { setLoopExtension } from './runtime/index.ts';
+import { setDefaultExecutorFactory, setLoopExtension, setTaskDrawer } from './runtime/index.ts';
 
 export {
   allTasks,
@@ -26,10 +27,18 @@ export {
   gather,
   isCoroutine,
   isFuture,
+  type OpenCancelScope,
+  type OpenTaskGroup,
+  type OpenTimeout,
+  openCancelScope,
+  openTaskGroup,
+  openTimeout,
+  openTimeoutAt,
   type RaceOutcome,
   type ReturnWhen,
   race,
   type ScopeBody,
+  type StartSource,
   shield,
   sleep,
   staggeredRace,
@@ -44,6 +53,7 @@ export {
   waitFor,
   wrapFuture,
 } from './coroutines/index.ts';
+export * from './executors/index.ts';
 export * from './interface/index.ts';
 export {
   Context,
@@ -62,15 +72,39 @@ export {
   type NewEventLoopOptions,
   newEventLoop,
   Runner,
+  type RunnerKind,
   type RunnerOptions,
   run,
   setEventLoopPolicy,
 } from './runtime/index.ts';
 export * from './streams/index.ts';
 export * from './sync/index.ts';
+export {
+  createSocket,
+  type NativeSocket,
+  type SocketOptions,
+  socketFromDescriptor,
+  socketPair,
+} from './syscalls/index.ts';
+export {
+  type CallerTicket,
+  RemoteCaller,
+  type ServedWorkers,
+  type ServeWorker,
+  type ServeWorkersOptions,
+  serveWorkers,
+  ThreadsafeCaller,
+  transfer,
+  type WorkerFailure,
+} from './threads/index.ts';
 
 // What lies above the loop reaches it from here only, where everything is at hand.
 setLoopExtension(debugExtension);
+setDefaultExecutorFactory(() => new ThreadPoolExecutor());
+setTaskDrawer(async (loop) => {
+  const { taskTree } = await import('./debug/task-tree.ts');
+  return taskTree(loop).toString();
+});
 
 // As types these are the standard's, which every loop's own fulfil; as values they are what makes or recognises ours.
 

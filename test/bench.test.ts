@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -24,6 +24,9 @@ interface Answer {
 
 const names = [
   'echo',
+  'connections',
+  'idle',
+  'lateness',
   'switch',
   'deep',
   'spawn',
@@ -32,10 +35,19 @@ const names = [
   'timers',
   'call-soon',
   'debug-overhead',
+  'peers',
 ];
 
 /** Seconds of work; the limit is for a machine that has other things to do. */
-const timeout = 60_000;
+const timeout = 100_000;
+
+/** Claims to be quick, and has done one operation less than it was asked to. */
+const wrongPeer = `
+console.log(JSON.stringify({ version: 'none', cases: ['lock'] }));
+process.stdin.on('data', (line) => {
+  console.log(JSON.stringify({ cpuMilliseconds: 1, sum: JSON.parse(line).count - 1 }));
+});
+`;
 
 /** Runs benchmarks with `--quick`, and returns what they print and what they write. */
 async function runQuickly(...args: string[]): Promise<{ printed: string; answers: Answer[] }> {
@@ -85,14 +97,39 @@ describe('npm run bench', { timeout }, () => {
   });
 
   it('measures echo servers by a client in TypeScript where there is no C compiler', async () => {
-    const { answers } = await runQuickly('echo', '--load', 'node', '--depth', '2', '--bytes', '5000');
+    const { answers } = await runQuickly('echo', '--load', 'node', '--depth', '2', '--sizes', '5000');
     const [answer] = answers;
     assert.ok(answer !== undefined && answers.length === 1);
     assertFinite(answer);
     assert.match(answer.notes.join('\n'), /The client is echo\/load\.ts/);
   });
 
+  it('leaves out a peer that is not installed, and says so', async () => {
+    const { printed, answers } = await runQuickly('peers', '--case', 'lock', '--python', 'no-such-python');
+    const [answer] = answers;
+    assert.ok(answer !== undefined && answers.length === 1);
+    assertFinite(answer);
+    const candidates = answer.figures.map(({ candidate }) => candidate);
+    assert.deepEqual(candidates.slice(0, 2), ['generator', 'async function']);
+    assert.match(answer.notes.join('\n'), /^Skipped: asyncio \(.*no-such-python.*\)$/m);
+    assert.match(printed, /^!! Skipped: asyncio/m);
+  });
+
+  it('compares nobody whose sum is wrong', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tulipa-bench-test-'));
+    try {
+      const program = join(folder, 'python');
+      await writeFile(program, `#!${process.execPath}\n${wrongPeer}`, { mode: 0o755 });
+      await assert.rejects(
+        runQuickly('peers', '--case', 'lock', '--python', program),
+        /Cannot compare (?:asyncio|uvloop), lock: its sum is 999, not 1000/,
+      );
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('refuses a benchmark that there is not, and names those there are', async () => {
-    await assert.rejects(runQuickly('ecoh'), /Cannot run ecoh: the benchmarks are echo, switch/);
+    await assert.rejects(runQuickly('ecoh'), /Cannot run ecoh: the benchmarks are echo, connections/);
   });
 });

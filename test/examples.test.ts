@@ -3,39 +3,40 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { RunningProgram } from './cli/running-program.ts';
+import { loopKinds } from './contract/kinds.ts';
 import { repositoryRoot } from './support/run-program.ts';
 
+/** Starts a program on the loop that is tried. */
+type Start = (file: string, args?: readonly string[]) => RunningProgram;
+type Trial = (start: Start) => Promise<void>;
+
 /** How each example is tried. A new file in examples/ without an entry here fails the suite. */
-const trials: Readonly<Record<string, (test: TestContext) => Promise<void>>> = {
+const trials: Readonly<Record<string, Trial>> = {
   'echo-server-protocol.ts': tryEchoServer('examples/echo-server-protocol.ts'),
   'echo-server-streams.ts': tryEchoServer('examples/echo-server-streams.ts'),
 
-  'echo-client-protocol.ts': async (test) => {
+  'echo-client-protocol.ts': async (start) => {
     for (const server of ['examples/echo-server-protocol.ts', 'examples/echo-server-streams.ts']) {
-      const { port, program } = await startServer(test, server);
-      const client = new RunningProgram(test, 'examples/echo-client-protocol.ts', [String(port), 'Grüße']);
+      const { port, program } = await startServer(start, server);
+      const client = start('examples/echo-client-protocol.ts', [String(port), 'Grüße']);
       assert.deepEqual(await client.end(), { code: 0, stdout: 'received: Grüße\n', stderr: '' });
       await stop(program, 'SIGINT');
     }
   },
 
-  'echo-client-streams.ts': async (test) => {
+  'echo-client-streams.ts': async (start) => {
     for (const server of ['examples/echo-server-protocol.ts', 'examples/echo-server-streams.ts']) {
-      const { port, program } = await startServer(test, server);
-      const client = new RunningProgram(test, 'examples/echo-client-streams.ts', [
-        String(port),
-        'one',
-        'two',
-      ]);
+      const { port, program } = await startServer(start, server);
+      const client = start('examples/echo-client-streams.ts', [String(port), 'one', 'two']);
       assert.deepEqual(await client.end(), { code: 0, stdout: 'received: one\nreceived: two\n', stderr: '' });
       await stop(program, 'SIGTERM');
     }
   },
 
-  'chat-server.ts': async (test) => {
-    const { port, program } = await startServer(test, 'examples/chat-server.ts');
+  'chat-server.ts': async (start) => {
+    const { port, program } = await startServer(start, 'examples/chat-server.ts');
     const anna = await Guest.enter(port, 'Anna');
     const bert = await Guest.enter(port, 'Bert');
     await anna.hears('* Bert has come\n');
@@ -54,9 +55,9 @@ const trials: Readonly<Record<string, (test: TestContext) => Promise<void>>> = {
     await stop(program, 'SIGINT');
   },
 
-  'port-proxy.ts': async (test) => {
-    const echo = await startServer(test, 'examples/echo-server-protocol.ts');
-    const proxy = await startServer(test, 'examples/port-proxy.ts', '0', `127.0.0.1:${echo.port}`);
+  'port-proxy.ts': async (start) => {
+    const echo = await startServer(start, 'examples/echo-server-protocol.ts');
+    const proxy = await startServer(start, 'examples/port-proxy.ts', '0', `127.0.0.1:${echo.port}`);
     await assertEchoes(proxy.port);
     await stop(echo.program, 'SIGTERM');
     // Without a target the proxy ends the connection, and lives.
@@ -66,8 +67,8 @@ const trials: Readonly<Record<string, (test: TestContext) => Promise<void>>> = {
     await stop(proxy.program, 'SIGTERM', /ECONNREFUSED/);
   },
 
-  'web-server.ts': async (test) => {
-    const { port, program } = await startServer(test, 'examples/web-server.ts');
+  'web-server.ts': async (start) => {
+    const { port, program } = await startServer(start, 'examples/web-server.ts');
     const get = async (path: string) => await fetch(`http://127.0.0.1:${port}${path}`);
     const slow = get('/slow');
     const home = await get('/');
@@ -79,16 +80,27 @@ const trials: Readonly<Record<string, (test: TestContext) => Promise<void>>> = {
     await stop(program, 'SIGINT', /Cannot read/);
   },
 
-  'crawler.ts': async (test) => {
-    const alone = await new RunningProgram(test, 'examples/crawler.ts').end();
+  'udp-echo.ts': async (start) => {
+    const { port, program } = await startServer(start, 'examples/udp-echo.ts', 'server', '0');
+    const client = start('examples/udp-echo.ts', ['client', String(port), 'one', 'Grüße']);
+    assert.deepEqual(await client.end(), { code: 0, stdout: 'received: one\nreceived: Grüße\n', stderr: '' });
+    await stop(program, 'SIGINT');
+    // Where nobody listens any more, the client is told.
+    const refused = await start('examples/udp-echo.ts', ['client', String(port)]).end();
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /Cannot reach 127\.0\.0\.1:\d+: connection refused/);
+  },
+
+  'crawler.ts': async (start) => {
+    const alone = await start('examples/crawler.ts').end();
     assert.deepEqual([alone.code, alone.stderr], [0, '']);
     const lines = alone.stdout.trimEnd().split('\n');
     assert.equal(lines.filter((line) => line.startsWith('200 ')).length, 40);
     assert.equal(lines.at(-1), `${lines.length - 1} pages`);
 
-    const { port, program } = await startServer(test, 'examples/web-server.ts');
+    const { port, program } = await startServer(start, 'examples/web-server.ts');
     const url = `http://127.0.0.1:${port}/`;
-    const { code, stdout } = await new RunningProgram(test, 'examples/crawler.ts', [url, '2']).end();
+    const { code, stdout } = await start('examples/crawler.ts', [url, '2']).end();
     assert.deepEqual([code, stdout], [0, `200 ${url}\n200 ${url}slow\n2 pages\n`]);
     await stop(program, 'SIGINT');
   },
@@ -101,8 +113,16 @@ describe('examples', () => {
     assert.deepEqual(files.sort(), Object.keys(trials).sort());
   });
 
-  for (const [name, trial] of Object.entries(trials)) {
-    it(`${name} does what it says`, { timeout: 60_000 }, trial);
+  for (const kind of loopKinds) {
+    const { driver, runner } = kind.options;
+    for (const [name, trial] of Object.entries(trials)) {
+      it(`${name} does what it says on the ${kind} loop`, { timeout: 60_000 }, (test) =>
+        trial(
+          (file, args) =>
+            new RunningProgram(test, file, args, { env: { TULIPA_LOOP: driver, TULIPA_RUNNER: runner } }),
+        ),
+      );
+    }
   }
 });
 
@@ -111,8 +131,8 @@ interface StartedServer {
   readonly port: number;
 }
 
-async function startServer(test: TestContext, file: string, ...args: string[]): Promise<StartedServer> {
-  const program = new RunningProgram(test, file, args.length > 0 ? args : ['0']);
+async function startServer(start: Start, file: string, ...args: string[]): Promise<StartedServer> {
+  const program = start(file, args.length > 0 ? args : ['0']);
   const [, port] = await program.says(/^listening on 127\.0\.0\.1:(\d+)\n/m);
   return { program, port: Number(port) };
 }
@@ -126,12 +146,12 @@ async function stop(program: RunningProgram, signal: NodeJS.Signals, complaint =
 }
 
 function tryEchoServer(file: string) {
-  return async (test: TestContext) => {
-    const { port, program } = await startServer(test, file);
+  return async (start: Start) => {
+    const { port, program } = await startServer(start, file);
     await Promise.all([assertEchoes(port), assertEchoes(port), assertEchoes(port)]);
     await stop(program, 'SIGINT');
     // With a client that is still there, too.
-    const second = await startServer(test, file);
+    const second = await startServer(start, file);
     const client = connect(second.port, '127.0.0.1').on('error', () => {});
     await once(client, 'connect');
     await stop(second.program, 'SIGTERM');

@@ -20,3 +20,20 @@ export function cpuTimeOf(pid: number): number | null {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * millisecondsPerTick;
 }
+
+/**
+ * Bytes of memory that a process has, of those that are its own and in use now.
+ *
+ * @returns null where the system does not tell
+ * @see proc(5), `/proc/pid/status`, RssAnon
+ */
+export function residentBytesOf(pid: number): number | null {
+  let status: string;
+  try {
+    status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return null;
+  }
+  const kibibytes = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1];
+  return kibibytes === undefined ? null : Number(kibibytes) * 1024;
+}

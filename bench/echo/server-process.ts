@@ -7,6 +7,8 @@ export interface ServerCommand {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** beside what everybody has */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A server in a process of its own, which prints its port and ends when its standard input does. */
@@ -17,8 +19,14 @@ export class ServerProcess implements AsyncDisposable {
   readonly #ended: Promise<unknown>;
 
   /** @returns why not, if it does not start */
-  static async start({ name, command, args }: ServerCommand, place: Place): Promise<ServerProcess | string> {
-    const child = spawn(...place(command, args), { stdio: ['pipe', 'pipe', 'pipe'] });
+  static async start(
+    { name, command, args, environment }: ServerCommand,
+    place: Place,
+  ): Promise<ServerProcess | string> {
+    const child = spawn(...place(command, args), {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+    });
     let complaint = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       complaint += text;

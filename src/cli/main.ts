@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { debugExtension } from '../debug/index.ts';
+import { debugExtension } from '../debug/debug-extension.ts';
 import { setLoopExtension } from '../runtime/index.ts';
 import { runProgram } from './program.ts';
 

@@ -3,6 +3,7 @@ import { getRunningLoop } from '../loop/index.ts';
 import { Coroutine } from './coroutine.ts';
 import { checkTime, Deadline } from './deadline.ts';
 import { runBody, Scope, type ScopeBody } from './scope.ts';
+import type { Task } from './task.ts';
 
 export interface CancelScopeOptions {
   /** milliseconds from the start of the scope on, after which it cancels itself; null: never, as unless given */
@@ -32,8 +33,12 @@ export class CancelScope extends Scope {
   #cancelled = false;
   #reason: unknown;
   #controller: AbortController | null = null;
+  #followed: AbortSignal | undefined;
+  /** of the task, while somebody has this scope's */
+  #taskSignal: AbortSignal | null = null;
+  #shieldBefore: number | null = null;
 
-  /** Made by `cancelScope`. */
+  /** Made by `cancelScope` and `openCancelScope`. */
   constructor(deadline: number | null, shield: boolean) {
     super();
     this.#deadline = deadline;
@@ -57,7 +62,7 @@ export class CancelScope extends Scope {
     return this.#asked;
   }
 
-  /** True if it has ended by its own cancellation. */
+  /** True if it has ended by its own cancellation. Never of one that `using` ends, which cannot know: see `caught`. */
   get cancelled(): boolean {
     return this.#cancelled;
   }
@@ -69,10 +74,20 @@ export class CancelScope extends Scope {
 
   /** Aborted when the scope, or the task it is in, is cancelled: for `fetch` and whatever takes a signal. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#asked) this.#controller.abort(this.#reason);
-    const own = this.#controller.signal;
-    return this.task === null || this.#shield ? own : AbortSignal.any([own, this.task.signal]);
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#asked) this.#controller.abort(this.#reason);
+      else this.#followTask();
+    }
+    return this.#controller.signal;
+  }
+
+  /** A listener for as long as the scope is open: what `AbortSignal.any` gives would live as long as the task. */
+  #followTask(): void {
+    if (this.task === null || this.#shield || this.#controller === null) return;
+    this.#taskSignal = this.task.signal;
+    if (this.#taskSignal.aborted) this.#onTaskAbort();
+    else this.#taskSignal.addEventListener('abort', this.#onTaskAbort, { once: true });
   }
 
   /** Cancels what runs in the scope, once; before it is entered, as soon as it waits for something. */
@@ -89,13 +104,7 @@ export class CancelScope extends Scope {
     body: ScopeBody<CancelScope, T>,
     signal: AbortSignal | undefined,
   ): Generator<Suspension, T | undefined, unknown> {
-    const task = this.enter();
-    const shieldBefore = this.#shield ? task.shieldFrom(this.depth) : null;
-    const onAbort = () => this.cancel(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    if (signal?.aborted) onAbort();
-    else if (this.#asked) this.cancelInside(this.#reason);
-    this.#expiry.set(this.#deadline, task.getLoop());
+    const task = this.begin(signal);
     try {
       return yield* runBody<CancelScope, T>(body, this);
     } catch (error) {
@@ -106,12 +115,36 @@ export class CancelScope extends Scope {
       this.#cancelled = true;
       return undefined;
     } finally {
-      signal?.removeEventListener('abort', onAbort);
-      this.#expiry.clear();
-      if (shieldBefore !== null) task.shieldFrom(shieldBefore);
-      this.leave();
+      this.end();
     }
   }
+
+  protected begin(signal: AbortSignal | undefined): Task<unknown> {
+    const task = this.enter();
+    if (this.#shield) this.#shieldBefore = task.shieldFrom(this.depth);
+    this.#followTask();
+    this.#followed = signal;
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal?.aborted) this.#onAbort();
+    else if (this.#asked) this.cancelInside(this.#reason);
+    this.#expiry.set(this.#deadline, task.getLoop());
+    return task;
+  }
+
+  protected end(): void {
+    this.#taskSignal?.removeEventListener('abort', this.#onTaskAbort);
+    this.#followed?.removeEventListener('abort', this.#onAbort);
+    this.#expiry.clear();
+    // Of a scope that has outlived the one around it, that one's end has lifted the shield already.
+    if (this.#shieldBefore !== null && this.task !== null && this.task.scopes >= this.depth) {
+      this.task.shieldFrom(this.#shieldBefore);
+    }
+    this.leave();
+  }
+
+  readonly #onAbort = (): void => this.cancel(this.#followed?.reason);
+
+  readonly #onTaskAbort = (): void => this.#controller?.abort(this.#taskSignal?.reason);
 }
 
 /**
@@ -120,6 +153,7 @@ export class CancelScope extends Scope {
  * @returns what the body returns; undefined if the scope was cancelled before that (`scope.cancelled`)
  * @throws what the body throws, and cancellations from outside
  * @throws {RangeError} both a timeout and a deadline, or NaN
+ * @see openCancelScope, the form for `using`
  */
 export function cancelScope<T>(
   body: ScopeBody<CancelScope, T>,
@@ -127,27 +161,35 @@ export function cancelScope<T>(
 ): Coroutine<T | undefined> {
   if (typeof body !== 'function')
     throw new TypeError('Cannot open a cancel scope: the body is not a function');
-  const { timeout = null, deadline = null } = options;
-  if (timeout !== null && deadline !== null) {
-    throw new RangeError('Cannot open a cancel scope: give either a timeout or a deadline');
-  }
-  checkTime(timeout);
-  checkTime(deadline);
+  checkOptions(options);
   return new Coroutine('cancelScope', running(body, options));
 }
 
 function* running<T>(
   body: ScopeBody<CancelScope, T>,
-  { timeout = null, deadline = null, shield = false, signal }: CancelScopeOptions,
+  options: CancelScopeOptions,
 ): Generator<Suspension, T | undefined, unknown> {
-  const when = timeout === null ? deadline : getRunningLoop().time() + timeout;
-  return yield* new CancelScope(when, shield).run(body, signal);
+  return yield* new CancelScope(deadlineOf(options), options.shield === true).run(body, options.signal);
+}
+
+/** @throws {RangeError} both a timeout and a deadline, or NaN */
+export function checkOptions({ timeout = null, deadline = null }: CancelScopeOptions): void {
+  if (timeout !== null && deadline !== null) {
+    throw new RangeError('Cannot open a cancel scope: give either a timeout or a deadline');
+  }
+  checkTime(timeout);
+  checkTime(deadline);
+}
+
+/** In the loop's time, of a scope that is entered now. */
+export function deadlineOf({ timeout = null, deadline = null }: CancelScopeOptions): number | null {
+  return timeout === null ? deadline : getRunningLoop().time() + timeout;
 }
 
 /**
  * Runs `body` until `signal` is aborted: what it waits for is then cancelled.
  *
- * @throws the signal's reason, as `fetch` does
+ * @throws the signal's reason, as `fetch` does; the scope's own, if the body cancels that
  */
 export function fromSignal<T>(signal: AbortSignal, body: ScopeBody<CancelScope, T>): Coroutine<T> {
   if (!(signal instanceof AbortSignal)) throw new TypeError('Cannot follow the signal: it is no AbortSignal');
@@ -162,6 +204,6 @@ function* following<T>(
   signal.throwIfAborted();
   const scope = new CancelScope(null, false);
   const result = yield* scope.run(body, signal);
-  if (scope.cancelled) throw signal.reason;
+  if (scope.cancelled) throw scope.reason ?? new DOMException('The scope was cancelled', 'AbortError');
   return result as T;
 }

@@ -20,8 +20,9 @@ export function coroutine<This, Args extends unknown[], T>(
   body: (this: This, ...args: Args) => CoroutineBody<T>,
 ): (this: This, ...args: Args) => Coroutine<T> {
   checkBody(body, 'a coroutine');
-  return named(body.name, function (this: This, ...args: Args) {
-    return new Coroutine(body.name, body.apply(this, args));
+  const { name } = body;
+  return named(name, function (this: This, ...args: Args) {
+    return new Coroutine(name, body.apply(this, args));
   });
 }
 
@@ -30,14 +31,17 @@ export function task<This, Args extends unknown[], T>(
   body: (this: This, ...args: Args) => CoroutineBody<T>,
 ): (this: This, ...args: Args) => Task<T> {
   checkBody(body, 'a task');
-  return named(body.name, function (this: This, ...args: Args) {
-    return createTask(new Coroutine(body.name, body.apply(this, args)));
+  const { name } = body;
+  return named(name, function (this: This, ...args: Args) {
+    return createTask(new Coroutine(name, body.apply(this, args)));
   });
 }
 
 /** Made by the functions that `coroutine` gives. */
 export class Coroutine<T> implements CoroutineInterface<T> {
   readonly name: string;
+  /** @internal It is begun by an `await`: what it calls before its first wait, the awaiting function has called. */
+  awaited = false;
   #body: CoroutineBody<T> | null;
 
   constructor(name: string, body: CoroutineBody<T>) {
@@ -56,6 +60,7 @@ export class Coroutine<T> implements CoroutineInterface<T> {
   ): PromiseLike<A | B> {
     // The awaiting function stands still meanwhile, so that its context can be lent.
     const context = asyncOwner()?.asyncContext ?? undefined;
+    this.awaited = true;
     // Begun at once, as `yield*` would: what is due to the awaiting task then meets what the coroutine has entered.
     return createTask<T>(this, { context, eagerStart: true }).then(onFulfilled, onRejected);
   }

@@ -15,7 +15,7 @@ import {
   getEventLoop,
   leaveContext,
   ownContext,
-  traceHere,
+  RecordedStack,
 } from '../loop/index.ts';
 import { describeFuture, inspect, type State } from './describe.ts';
 import { type LostException, reportUnlessAwaited, watchForLoss } from './lost-exception.ts';
@@ -56,7 +56,7 @@ export class Future<T> implements FutureInterface<T> {
   #cancelledError: CancelledError | null = null;
   #waiters: Runnable | Runnable[] | null = null;
   #lost: LostException | null = null;
-  readonly #trace: string | undefined;
+  readonly #trace: RecordedStack | undefined;
   /** @internal calls of `then` that the loop has not answered yet: later ones are not to overtake them */
   reactions = 0;
   /**
@@ -67,7 +67,7 @@ export class Future<T> implements FutureInterface<T> {
 
   constructor(options?: FutureOptions) {
     this.loop = options?.loop ?? getEventLoop();
-    if (this.loop.getDebug()) this.#trace = traceHere(new.target);
+    if (this.loop.getDebug()) this.#trace = new RecordedStack(new.target);
   }
 
   get [futureMarker](): true {
@@ -255,7 +255,7 @@ export class Future<T> implements FutureInterface<T> {
 
   /** @internal Where it was made, in debug mode. */
   get sourceTrace(): string | undefined {
-    return this.#trace;
+    return this.#trace?.text;
   }
 
   /** @internal */
@@ -272,6 +272,7 @@ export class Future<T> implements FutureInterface<T> {
     this.#mustBePending('result');
     this.#state = fulfilled;
     this.#outcome = result;
+    this.#trace?.drop();
     this.#wake();
   }
 
@@ -301,6 +302,7 @@ export class Future<T> implements FutureInterface<T> {
     this.#state = cancelled;
     this.#outcome = reason;
     this.#cancelledError = error;
+    this.#trace?.drop();
     this.#wake();
     return true;
   }
@@ -344,7 +346,9 @@ export class DerivedFuture<T> extends Future<T> {
 
   /** Whoever waits for the end of a chain waits for its start; what that has brought already is let through. */
   override giveUp(error: CancelledError): boolean {
-    return this.#source === null ? super.giveUp(error) : this.#source.giveUp(error);
+    let start: Future<unknown> | null = this.#source;
+    while (start instanceof DerivedFuture && start.#source !== null) start = start.#source;
+    return start === null ? super.giveUp(error) : start.giveUp(error);
   }
 
   override get endedUntold(): boolean {
@@ -408,20 +412,30 @@ export interface OutcomeReceiver<T> {
   cancelled(error: CancelledError): void;
 }
 
-/** `yield* future`: suspends with the future itself, and has no state, as the future knows whether it is done. */
+/**
+ * `yield* future`: suspends with the future itself, which knows whether it is done. It is its own result, because every
+ * wait makes one: whoever drives a generator looks at a result before he asks for the next.
+ */
 class FutureIterator<T> implements Iterator<Suspension, T, unknown> {
-  readonly #future: Future<T>;
+  done: boolean | undefined = false;
+  /** the future; its result, once that is there */
+  value: unknown;
 
   constructor(future: Future<T>) {
-    this.#future = future;
+    this.value = future;
   }
 
   next(): IteratorResult<Suspension, T> {
-    const future = this.#future;
-    if (future.done()) return { done: true, value: future.result() };
-    future.awaited = true;
-    if (observer !== null) observer.waitBegins(future as Future<unknown>);
-    return { done: false, value: future };
+    if (this.done === true) return { done: true, value: undefined as T };
+    const future = this.value as Future<T>;
+    if (future.done()) {
+      this.value = future.result();
+      this.done = true;
+    } else {
+      future.awaited = true;
+      if (observer !== null) observer.waitBegins(future as Future<unknown>);
+    }
+    return this as IteratorResult<Suspension, T>;
   }
 
   // Without these two, `yield*` would turn every error thrown in from outside into a TypeError of its own.

@@ -5,6 +5,7 @@ import {
   type Future as FutureInterface,
 } from '../interface/index.ts';
 import { getEventLoop } from '../loop/index.ts';
+import { cancelAll } from './cancel-all.ts';
 import { ensureFuture } from './ensure-future.ts';
 import { type Awaiting, Future, isFuture } from './future.ts';
 import { isThenable } from './kinds.ts';
@@ -87,14 +88,14 @@ class GatheringFuture extends Future<unknown[]> {
   }
 
   override cancel(reason?: unknown): boolean {
-    if (this.done()) return false;
-    let asked = false;
-    for (const child of new Set(this.#children)) asked = child.cancel(reason) || asked;
-    if (asked) {
-      this.#cancelAsked = true;
-      this.#cancelReason = reason;
-    }
-    return asked;
+    return !this.done() && this.giveUp(new CancelledError(reason));
+  }
+
+  override giveUp(error: CancelledError): boolean {
+    if (this.done() || !cancelAll(new Set(this.#children), error)) return false;
+    this.#cancelAsked = true;
+    this.#cancelReason = error.reason;
+    return true;
   }
 
   override awaiting(): Awaiting {

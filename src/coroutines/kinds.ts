@@ -1,7 +1,19 @@
 import type { Suspension, Waitable } from '../interface/index.ts';
 
+const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor as new () => unknown;
+
+/** A function whose calls run nothing yet; one that hides it in another function is none. */
+export function isGeneratorFunction(value: unknown): boolean {
+  return value instanceof GeneratorFunction;
+}
+
+const generatorPrototype: object = Object.getPrototypeOf(function* () {}).prototype;
+const isBasisOf = Object.prototype.isPrototypeOf;
+
 /** A generator object, or what behaves like one. */
 export function isGenerator(value: unknown): value is Generator<Suspension, unknown, unknown> {
+  // Every generator function gives objects of another shape, so that looking for their methods is slow.
+  if (isBasisOf.call(generatorPrototype, value as object)) return true;
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -1,4 +1,4 @@
-import type { EventLoop, ExceptionContext } from '../interface/index.ts';
+import type { EventLoop, ExceptionContext, Runnable } from '../interface/index.ts';
 import type { Future } from './future.ts';
 
 /** An exception that nobody has asked for yet. */
@@ -30,6 +30,25 @@ export function watchForLoss(future: Future<unknown>, exception: unknown, messag
   return watched;
 }
 
+/** A report that is made unless somebody asks for the exception first. */
+class LossReport implements LostException, Runnable {
+  retrieved = false;
+  readonly #loop: EventLoop;
+  readonly #context: ExceptionContext;
+
+  constructor(loop: EventLoop, context: ExceptionContext) {
+    this.#loop = loop;
+    this.#context = context;
+  }
+
+  run(): void {
+    reportsDue.get(this.#loop)?.delete(this);
+    if (!this.retrieved) this.#loop.callExceptionHandler(this.#context);
+  }
+}
+
+const reportsDue = new WeakMap<EventLoop, Set<LossReport>>();
+
 /**
  * Reports the exception unless somebody has asked for it, or has begun to wait, before the callbacks and tasks that were
  * waiting have run: at the end of the turn in which it failed, so to say.
@@ -40,17 +59,25 @@ export function reportUnlessAwaited(
   message: string,
   more?: Partial<ExceptionContext>,
 ): LostException {
-  const lost: LostException = { retrieved: false };
   const loop = future.getLoop();
-  const report = {
-    run() {
-      if (lost.retrieved) return;
-      loop.callExceptionHandler({ message, exception, future, ...more, ...traceOf(future) });
-    },
-  };
-  if (loop.isClosed()) report.run();
-  else loop.enqueue(report);
-  return lost;
+  const report = new LossReport(loop, { message, exception, future, ...more, ...traceOf(future) });
+  if (loop.isClosed()) {
+    report.run();
+  } else {
+    let due = reportsDue.get(loop);
+    if (due === undefined) {
+      due = new Set();
+      reportsDue.set(loop, due);
+    }
+    due.add(report);
+    loop.enqueue(report);
+  }
+  return report;
+}
+
+/** What `loop` has failed with and not reported yet: it is about to close, and nobody who waits will run any more. */
+export function reportLost(loop: EventLoop): void {
+  for (const report of reportsDue.get(loop) ?? []) report.run();
 }
 
 function traceOf({ sourceTrace }: Future<unknown>): Pick<ExceptionContext, 'sourceTrace'> {

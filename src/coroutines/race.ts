@@ -6,6 +6,7 @@ import {
   type TaskSource,
 } from '../interface/index.ts';
 import { getRunningLoop } from '../loop/index.ts';
+import { cancelAll } from './cancel-all.ts';
 import { Coroutine } from './coroutine.ts';
 import { createTask } from './create-task.ts';
 import type { Future } from './future.ts';
@@ -139,7 +140,7 @@ function failureOf(future: FutureInterface<unknown>): { value: unknown } | null 
 /** Cancels the tasks and waits until all have ended, however often this wait itself is cancelled meanwhile. */
 function* endAll(tasks: readonly Task<unknown>[], reason: unknown): Generator<Suspension, void, unknown> {
   let cancelled: CancelledError | null = null;
-  for (const task of tasks) task.cancel(reason);
+  cancelAll(tasks, new CancelledError(reason));
   for (;;) {
     const left = tasks.filter((task) => !task.done());
     if (left.length === 0) break;
@@ -148,7 +149,7 @@ function* endAll(tasks: readonly Task<unknown>[], reason: unknown): Generator<Su
     } catch (error) {
       if (!(error instanceof CancelledError)) throw error;
       cancelled = error;
-      for (const task of left) task.cancel(error.reason);
+      cancelAll(left, error);
     }
   }
   for (const task of tasks) failureOf(task);

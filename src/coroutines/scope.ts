@@ -5,9 +5,9 @@ import {
   type Suspension,
 } from '../interface/index.ts';
 import { type AsyncOwner, runOwnedBy } from '../loop/index.ts';
-import type { CancellableRegion } from './cancellation.ts';
+import { type CancellableRegion, cancellationIn } from './cancellation.ts';
 import { InlineFuture } from './ensure-future.ts';
-import { isGenerator, isThenable, isWaitable } from './kinds.ts';
+import { isGenerator, isGeneratorFunction, isThenable, isWaitable } from './kinds.ts';
 import { currentTask, type Task } from './task.ts';
 
 /** What the body of a scope may be: a function, given the scope, that is `async`, a generator's, or gives what can be waited for. */
@@ -77,8 +77,14 @@ export class Scope implements CancellableRegion {
 /** Runs a body inside the present task, whichever way it is written. */
 export function* runBody<S, T>(body: ScopeBody<S, T>, scope: S): Generator<Suspension, T, unknown> {
   const task = currentTask();
-  const made: unknown = runOwnedBy(task as AsyncOwner | null, () => body(scope));
-  if (isGenerator(made) || isWaitable(made)) return (yield* made) as T;
-  if (isThenable(made)) return (yield* new InlineFuture(made, (task as Task<unknown>).getLoop())) as T;
+  const made: unknown = isGeneratorFunction(body)
+    ? body(scope)
+    : runOwnedBy(task as AsyncOwner | null, () => body(scope));
+  try {
+    if (isGenerator(made) || isWaitable(made)) return (yield* made) as T;
+    if (isThenable(made)) return (yield* new InlineFuture(made, (task as Task<unknown>).getLoop())) as T;
+  } catch (error) {
+    throw cancellationIn(error) ?? error;
+  }
   throw new TypeError('Cannot run the body: it returned nothing that can be waited for');
 }

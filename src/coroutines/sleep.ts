@@ -1,5 +1,5 @@
 import { getRunningLoop } from '../loop/index.ts';
-import { coroutine } from './coroutine.ts';
+import { Coroutine, type CoroutineBody } from './coroutine.ts';
 import { Future } from './future.ts';
 
 /**
@@ -16,10 +16,11 @@ export const sleep: {
 function sleepGenerically<T>(delay: number, result?: T) {
   if (typeof delay !== 'number') throw new TypeError('Cannot sleep: the delay is not a number');
   if (Number.isNaN(delay)) throw new RangeError('Cannot sleep: the delay is NaN');
-  return sleeping<T>(delay, result as T);
+  return new Coroutine('sleep', sleeping<T>(delay, result as T));
 }
 
-const sleeping = coroutine(function* sleep<T>(delay: number, result: T) {
+// Named as its frames are to be shown.
+const sleeping = function* sleep<T>(delay: number, result: T): CoroutineBody<T> {
   if (delay <= 0) {
     yield;
     return result;
@@ -33,7 +34,7 @@ const sleeping = coroutine(function* sleep<T>(delay: number, result: T) {
     timer.cancel(); // cancelled while asleep: leave no timer behind to wake nobody
   }
   return result;
-});
+};
 
 function wake(woken: Future<void>): void {
   if (!woken.done()) woken.setResult();

@@ -20,17 +20,24 @@ import {
   roughTime,
   runOwnedBy,
 } from '../loop/index.ts';
-import { type CancellableRegion, depthOf, outermost } from './cancellation.ts';
+import { requestCancel, setAsking } from './cancel-request.ts';
+import { type CancellableRegion, cancellationIn, depthOf, outermost, passedOn } from './cancellation.ts';
 import { Coroutine, type CoroutineBody } from './coroutine.ts';
 import { describeFuture } from './describe.ts';
 import { ForeignWait } from './foreign-wait.ts';
 import { type Awaiting, Future, isFuture } from './future.ts';
-import { isGenerator, isThenable, isWaitable } from './kinds.ts';
+import { isGenerator, isGeneratorFunction, isThenable, isWaitable } from './kinds.ts';
 import { type LostException, reportUnlessAwaited } from './lost-exception.ts';
 import type { Reaction } from './reaction.ts';
-import { enrol, enterStep, leaveStep, registryOf, steppingTask, strikeOff } from './task-registry.ts';
-
-const GeneratorFunction = Object.getPrototypeOf(function* () {}).constructor as new () => unknown;
+import {
+  enrol,
+  enterStep,
+  leaveStep,
+  steppingTask,
+  strikeOff,
+  type TaskLink,
+  tasksOf,
+} from './task-registry.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever it waits for
 type AsyncWait = Reaction<any, any, any>;
@@ -52,11 +59,12 @@ export interface TaskOwner {
  * error is due (`#due`) and thrown in at the next wait: a result that is on its way to the task is delivered first and
  * never lost. A task that ends with an error still due has never been told: it keeps its outcome, and whoever passed the
  * cancellation on to it hears of that (`endedUntold`) and meets it at the next wait of his own. Of several errors the one
- * of the outermost scope is kept, because the scopes inside end with it.
+ * of the outermost scope is kept, because the scopes inside end with it. A task that is cancelled before it has begun
+ * begins all the same, so that what is to clean up is there when the error is thrown.
  *
  * @see PEP 3156, "Tasks"; asyncio.Task, whose contract `cancel`, `uncancel` and `cancelling` keep
  */
-export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
+export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, TaskLink {
   readonly #context: Context;
   /** a number until somebody asks for the text */
   #name: string | number;
@@ -68,10 +76,10 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   /** what the `async` function waits for, and more, if it waits for several at once */
   #wait: AsyncWait | null = null;
   #moreWaits: Set<AsyncWait> | null = null;
-  /** which of these is being asked to give up, while it is */
-  #asked: Future<unknown> | AsyncWait | null = null;
   #onItsWay: CancelledError | null = null;
   #due: CancelledError | null = null;
+  /** a scope's, which one from outside has overtaken; due again if that is taken back before the scope has ended */
+  #overtaken: CancelledError | null = null;
   /** comes from outside of the shielded scope that the task is in, and waits until that has ended */
   #held: CancelledError | null = null;
   /** depth of the innermost shielded scope; 0: none */
@@ -81,12 +89,19 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   /** in the loop's time, roughly; before the first wait, when it was made */
   #waitingSince: number;
   #async = false;
+  #begun = false;
   #cancelRequests = 0;
   #abortController: AbortController | null = null;
   /** @internal who does not end before this task has; null: nobody but the loop */
   owner: TaskOwner | null = null;
+  /** @internal of the loop's tasks */
+  previousTask: TaskLink | null = null;
+  /** @internal */
+  nextTask: TaskLink | null = null;
   /** @internal how many scopes of this task are open */
   scopes = 0;
+  /** @internal which of its waits is being asked to give up, while that, or what follows from it, is going on */
+  asked: unknown = null;
 
   /** Made by `loop.createTask`. @throws {TypeError} nothing a task can drive */
   constructor(source: TaskSource<T>, options: TaskOptions & { loop: EventLoop }) {
@@ -107,8 +122,10 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
     // A closed loop refuses here, before anything remembers the task.
     if (!eager) this.loop.enqueue(this);
     enrol(this as Task<unknown>);
+    if (!eager) return;
+    if (source instanceof Coroutine && source.awaited) this.run();
     // As the loop would run it: what it waits for is not a wait of the `async` function that makes the task.
-    if (eager) runOwnedBy(null, () => this.run());
+    else runOwnedBy(null, () => this.run());
   }
 
   getName(): string {
@@ -155,7 +172,8 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   /**
    * Throws a CancelledError into the coroutine where it waits. False if the task is done.
    *
-   * The task is not cancelled by that alone: the coroutine may clean up first, or catch the error and go on.
+   * The task is not cancelled by that alone: the coroutine may clean up first, or catch the error and go on. One that has
+   * not begun begins, and meets the error at its first wait.
    *
    * @param reason becomes `CancelledError.reason`, here and in what the task waits for
    */
@@ -164,8 +182,17 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
       this.markRetrieved();
       return false;
     }
+    return this.cancelBy(new CancelledError(reason));
+  }
+
+  /** @internal As `cancel`, as a part of the cancellation of something else, with the error of that. */
+  cancelBy(error: CancelledError): boolean {
+    if (this.done()) {
+      this.markRetrieved();
+      return false;
+    }
     this.#cancelRequests++;
-    this.requestCancel(new CancelledError(reason));
+    this.requestCancel(passedOn(error));
     return true;
   }
 
@@ -176,6 +203,8 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   uncancel(): number {
     if (this.#cancelRequests > 0 && --this.#cancelRequests === 0) {
       if (this.#due?.scope === null) this.#due = null;
+      if (this.#overtaken !== null) this.#due = outermost(this.#due, this.#overtaken);
+      this.#overtaken = null;
       if (this.#held?.scope === null) this.#held = null;
     }
     return this.#cancelRequests;
@@ -183,29 +212,51 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
 
   /** @internal The common part of cancelling a task and of cancelling a scope of it. */
   requestCancel(error: CancelledError): void {
+    requestCancel(this as Task<unknown>, error);
+  }
+
+  /** @internal See `requestCancel`. */
+  answerCancel(error: CancelledError): void {
+    if (this.done()) return;
     if (depthOf(error) < this.#shieldDepth) {
       this.#held = outermost(this.#held, error);
       return;
     }
     this.#abortController?.abort(error);
-    if (this.#asked !== null) {
+    if (this.asked !== null) {
       // What it waits for waits for it. No link of such a circle can end first, so this one lets go.
-      this.#letGo(this.#asked);
+      this.#letGo(this.asked as Future<unknown> | AsyncWait);
       return;
     }
     let agreed = false;
+    setAsking(this as Task<unknown>);
     try {
+      if (this.#waiter !== null) agreed = this.#asks(this.#waiter, error);
+      if (this.#wait !== null) agreed = this.#asks(this.#wait, error) || agreed;
       // Asking one wait can end others, so ask a copy.
-      for (const wait of [this.#waiter, this.#wait, ...(this.#moreWaits ?? [])]) {
-        this.#asked = wait;
-        if (wait instanceof Future) agreed = wait.giveUp(error) || agreed;
-        else if (wait !== null) agreed = wait.cancel(error) || agreed;
-      }
+      if (this.#moreWaits !== null)
+        for (const wait of [...this.#moreWaits]) agreed = this.#asks(wait, error) || agreed;
     } finally {
-      this.#asked = null;
+      this.asked = null;
+      setAsking(null);
     }
     if (agreed) this.#onItsWay = outermost(this.#onItsWay, error);
-    else this.#due = outermost(this.#due, error);
+    else this.#makeDue(error);
+  }
+
+  #makeDue(error: CancelledError): void {
+    const before = this.#due;
+    this.#due = outermost(before, error);
+    this.#giveWay(this.#due === error ? before : error);
+  }
+
+  #giveWay(error: CancelledError | null): void {
+    if (error !== null && error.scope !== null) this.#overtaken = outermost(this.#overtaken, error);
+  }
+
+  #asks(wait: Future<unknown> | AsyncWait, error: CancelledError): boolean {
+    this.asked = wait;
+    return wait instanceof Future ? wait.giveUp(error) : wait.cancel(error);
   }
 
   /** Ends the wait as if what is waited for had been cancelled. */
@@ -223,6 +274,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   /** @internal Withdraws a cancellation of `scope` that was not delivered. */
   withdrawCancel(scope: object): void {
     if (this.#due?.scope === scope) this.#due = null;
+    if (this.#overtaken?.scope === scope) this.#overtaken = null;
   }
 
   /** @internal Takes the cancellation that is due and comes from outside a scope of that depth, if there is one. */
@@ -236,6 +288,8 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   /** @internal A wait ends cancelled, as was asked or by itself: what is due besides is thrown with that, as one. */
   takeCancelWith(asked: CancelledError | null): CancelledError | null {
     const error = outermost(asked, this.#due);
+    if (error !== asked) this.#giveWay(asked);
+    else if (error !== this.#due) this.#giveWay(this.#due);
     this.#due = null;
     return error;
   }
@@ -263,7 +317,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   }
 
   override giveUp(error: CancelledError): boolean {
-    return this.cancel(error.reason);
+    return this.cancelBy(error);
   }
 
   override get endedUntold(): boolean {
@@ -330,6 +384,9 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
     let error: Error | null = this.#mistake;
     if (error !== null) {
       this.#mistake = null;
+    } else if (!this.#begun) {
+      // Also if it is cancelled already: that is thrown at the first wait, inside what is to clean up.
+      this.#begun = true;
     } else if (waiter === null) {
       error = this.#due;
       this.#due = null;
@@ -345,7 +402,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
       }
     }
 
-    if (this.#body === null) this.#callSource(error);
+    if (this.#body === null) this.#callSource();
     else this.#step(this.#body, error);
   }
 
@@ -404,18 +461,13 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   }
 
   /** First step of a task that was made of a function. */
-  #callSource(error: Error | null): void {
-    // Cancelled before it began: nothing runs, nothing is left to clean up.
-    if (error !== null) {
-      this.#failed(error);
-      return;
-    }
+  #callSource(): void {
     const source = this.#source as () => unknown;
     const previousContext = enterContext(this.#context);
     const previousTask = enterStep(this);
     let made: unknown;
     try {
-      made = source instanceof GeneratorFunction ? source() : runOwnedBy(this as AsyncOwner, source);
+      made = isGeneratorFunction(source) ? source() : runOwnedBy(this as AsyncOwner, source);
     } catch (exception) {
       this.#failed(exception);
       return;
@@ -451,13 +503,14 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner {
   #failed(exception: unknown): void {
     if (this.done()) return;
     this.#ended();
-    if (exception instanceof CancelledError) this.settleCancelled(exception.reason, exception);
+    const cancellation = cancellationIn(exception);
+    if (cancellation !== null) this.settleCancelled(cancellation.reason, cancellation);
     else this.fail(exception);
   }
 
   #ended(): void {
     strikeOff(this as Task<unknown>);
-    this.#sourceName = nameOf(this.#source);
+    if (this.#source !== this.#body) this.#sourceName = nameOf(this.#source);
     this.#body = null;
     this.#source = null;
     this.#dropWaits();
@@ -511,5 +564,5 @@ export function currentTask(): Task<unknown> | null {
 
 /** The tasks of a loop that are not done. @throws {StateError} no loop was given and none runs */
 export function allTasks(loop: EventLoop = getRunningLoop()): Set<Task<unknown>> {
-  return new Set(registryOf(loop));
+  return new Set(tasksOf(loop));
 }

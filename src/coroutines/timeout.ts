@@ -3,6 +3,7 @@ import { getRunningLoop } from '../loop/index.ts';
 import { Coroutine } from './coroutine.ts';
 import { checkTime, Deadline } from './deadline.ts';
 import { runBody, Scope, type ScopeBody } from './scope.ts';
+import type { Task } from './task.ts';
 
 /** A scope with a deadline, as its body sees it. */
 export class Timeout extends Scope {
@@ -11,7 +12,7 @@ export class Timeout extends Scope {
   #expired = false;
   #active = false;
 
-  /** Made by `timeout` and `timeoutAt`. */
+  /** Made by `timeout`, `timeoutAt` and their forms for `using`. */
   constructor(when: number | null) {
     super();
     this.#when = when;
@@ -47,9 +48,7 @@ export class Timeout extends Scope {
 
   /** @internal */
   *run<T>(body: ScopeBody<Timeout, T>): Generator<Suspension, T, unknown> {
-    const task = this.enter();
-    this.#active = true;
-    this.#arm();
+    const task = this.begin();
     try {
       return yield* runBody<Timeout, T>(body, this);
     } catch (error) {
@@ -57,10 +56,26 @@ export class Timeout extends Scope {
       // A cancel of the whole task, or of a scope around this one, that came meanwhile is the stronger statement.
       throw task.takeCancelOutside(this) ?? new TimeoutError('Timed out', { cause: error });
     } finally {
-      this.#active = false;
-      this.#deadline.clear();
-      this.leave();
+      this.end();
     }
+  }
+
+  protected begin(): Task<unknown> {
+    const task = this.enter();
+    this.#active = true;
+    this.#arm();
+    return task;
+  }
+
+  protected end(): void {
+    this.#active = false;
+    this.#deadline.clear();
+    this.leave();
+  }
+
+  /** The deadline has passed. */
+  protected strike(): void {
+    this.cancelInside(new TimeoutError());
   }
 
   #arm(): void {
@@ -70,7 +85,7 @@ export class Timeout extends Scope {
 
   #expire(): void {
     this.#expired = true;
-    this.cancelInside(new TimeoutError());
+    this.strike();
   }
 }
 
@@ -83,6 +98,7 @@ export class Timeout extends Scope {
  * @returns what the body returns
  * @throws {TimeoutError} its `cause` is the cancellation by which the body was stopped
  * @throws {RangeError} the delay is NaN
+ * @see openTimeout, the form for `using`
  */
 export function timeout<T>(delay: number | null, body: ScopeBody<Timeout, T>): Coroutine<T> {
   return new Coroutine('timeout', startTimeout(delay, body, true));

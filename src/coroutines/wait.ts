@@ -73,6 +73,8 @@ function* waiting<F extends FutureInterface<unknown>>(
       if (!woken.done()) woken.setResult();
     };
     const onDone = (future: FutureInterface<unknown>) => {
+      // Cancelled, and about to say so: nobody is going to look.
+      if (woken.cancelled()) return;
       left--;
       handOver(future);
       if (left === 0 || suffices(future as F)) wake();

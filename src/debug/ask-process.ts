@@ -4,13 +4,18 @@ import { LoopError, type Suspension, TimeoutError } from '../interface/index.ts'
 import { openUnixConnection } from '../streams/index.ts';
 import { debugSignal } from './debug-signal.ts';
 import type { DebugAnswer, DebugRequest } from './debug-socket.ts';
-import { activityOf, catchesSignal, environmentOf, uidOf } from './process-info.ts';
+import { activityOf, catchesSignal, environmentOf, programOf, stateOf, uidOf } from './process-info.ts';
 import { ownUid, processExists, socketFolder, socketsOf, threadOf } from './socket-folder.ts';
 
 /** How often to look whether the process has opened its socket, in milliseconds. */
 const lookInterval = 10;
 
 const answerTimeoutDefault = 2000;
+
+/** Programs that may run a loop of ours, by the names that they have for most. */
+const runtimes = /^(?:node|bun|deno|electron)/i;
+
+const endedMeanwhile = 'it has ended meanwhile';
 
 /** A process cannot be looked into: `message` says why. */
 export class AskProcessError extends LoopError<'ERR_ASK_PROCESS'> {
@@ -55,7 +60,8 @@ export const askProcess = coroutine(function* (
   const limit = options.timeout ?? answerTimeoutDefault;
   checkReachable(pid);
   const folders = options.folder === undefined ? foldersOf(pid) : [options.folder];
-  const sockets = (yield* inTime(limit, findSockets(pid, folders))) ?? [];
+  const sockets = yield* inTime(limit, findSockets(pid, folders));
+  if (sockets === null) throw new AskProcessError(pid, whyNoSocket(pid, limit));
   const asked = yield* gather(
     sockets.map((path) =>
       createTask(function* () {
@@ -66,10 +72,8 @@ export const askProcess = coroutine(function* (
   const answers = asked.flatMap(({ answer }) => (answer === null ? [] : [answer]));
   const silent = asked.flatMap(({ path, answer }) => (answer === null ? [threadOf(path)] : []));
   if (answers.length > 0) return { answers, silent };
-  const why = processExists(pid)
-    ? `it does not answer within ${limit} ms: its loop is blocked${activity(pid)}`
-    : 'it has ended meanwhile';
-  throw new AskProcessError(pid, why);
+  const why = `it does not answer within ${limit} ms: its loop is blocked${activity(pid)}`;
+  throw new AskProcessError(pid, hasEnded(pid) ? endedMeanwhile : why);
 });
 
 /** What the coroutine returns; null if that takes too long. */
@@ -96,9 +100,46 @@ function checkReachable(pid: number): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ESRCH') throw new AskProcessError(pid, 'there is no such process');
-    if (code === 'EPERM') throw new AskProcessError(pid, 'it is not yours');
+    if (code === 'EPERM') throw new AskProcessError(pid, notYours(pid));
     throw new AskProcessError(pid, String(code), { cause: error });
   }
+  if (hasEnded(pid)) {
+    throw new AskProcessError(pid, 'it has ended, and is there only until its parent has asked how');
+  }
+}
+
+/** Also true of a process that is there only because its parent has not asked for its end. */
+function hasEnded(pid: number): boolean {
+  return !processExists(pid) || stateOf(pid) === 'Z';
+}
+
+function notYours(pid: number): string {
+  const uid = uidOf(pid);
+  const whose = uid === null ? "somebody else's" : `of user ${uid}`;
+  return `it is ${whose}, and only that user and root may look into it`;
+}
+
+/** Why a process that was asked for a socket has none. */
+function whyNoSocket(pid: number, limit: number): string {
+  if (hasEnded(pid)) return endedMeanwhile;
+  // Others may handle the signal too: programs in Go always do.
+  return `${callIt(pid)} has opened no debug socket within ${limit} ms: its loop is blocked${activity(pid)}, if it runs one`;
+}
+
+/** Why a process is not asked that does not handle the signal. */
+function whyNotAsked(pid: number): string {
+  if (environmentOf(pid)?.['TULIPA_DEBUG_SOCKET'] === '0') {
+    return `${callIt(pid)} must not be asked: TULIPA_DEBUG_SOCKET is 0 in its environment`;
+  }
+  const program = programOf(pid);
+  if (program !== null && !runtimes.test(program)) return `it (${program}) runs no Tulipa loop`;
+  return `${callIt(pid)} runs no Tulipa loop that can be asked: none at all, or with debugSocket: false, or in worker threads without debugSocket: true`;
+}
+
+/** `it (node)`, where its program is known. */
+function callIt(pid: number): string {
+  const program = programOf(pid);
+  return program === null ? 'it' : `it (${program})`;
 }
 
 /** Where the process may have its sockets: that depends on its environment, not on ours. */
@@ -116,7 +157,7 @@ function* findSockets(pid: number, folders: readonly string[]): Generator<Suspen
     if (sockets.length > 0) return sockets;
     if (!asked) askForSocket(pid);
     asked = true;
-    if (!processExists(pid)) throw new AskProcessError(pid, 'it has ended meanwhile');
+    if (hasEnded(pid)) throw new AskProcessError(pid, endedMeanwhile);
     yield* sleep(lookInterval);
   }
 }
@@ -137,7 +178,7 @@ function* reachableSockets(
       // Left behind by a process that had the same number.
       if (code === 'ECONNREFUSED') rmSync(path, { force: true });
       else if (code === 'EACCES')
-        throw new AskProcessError(pid, 'its debug socket is not yours', { cause: error });
+        throw new AskProcessError(pid, 'its debug socket is not yours to use', { cause: error });
       else if (code !== 'ENOENT') throw error;
     }
   }
@@ -156,17 +197,14 @@ function belongsTo(path: string, pid: number): boolean {
 
 function askForSocket(pid: number): void {
   if (catchesSignal(pid, debugSignal) === false) {
-    throw new AskProcessError(
-      pid,
-      'it runs no Tulipa loop, or one that must not be asked (TULIPA_DEBUG_SOCKET=0)',
-    );
+    throw new AskProcessError(pid, whyNotAsked(pid));
   }
   try {
     process.kill(pid, debugSignal);
   } catch (error) {
-    throw new AskProcessError(pid, `it cannot be asked (${(error as NodeJS.ErrnoException).code})`, {
-      cause: error,
-    });
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ESRCH' ? endedMeanwhile : `it cannot be asked (${code})`;
+    throw new AskProcessError(pid, why, { cause: error });
   }
 }
 

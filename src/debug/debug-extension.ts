@@ -4,17 +4,14 @@ import { warn } from '../loop/index.ts';
 import type { EventLoop, LoopExtension } from '../runtime/index.ts';
 import { DebugMode } from './debug-mode.ts';
 import { debugSignal } from './debug-signal.ts';
-import type { DebugSocket } from './debug-socket.ts';
+import { atLoopEnd, loopEnded } from './loop-end.ts';
 
 /** What debugging does around the runs of every loop: almost nothing, until debug mode or somebody asks for more. */
 export const debugExtension: LoopExtension = {
   running: (loop) => debuggingOf(loop).running(),
   stopped: (loop) => debuggingOf(loop).stopped(),
   windsDown: (loop) => debuggingOf(loop).windsDown(),
-  closed(loop) {
-    debuggings.get(loop)?.closed();
-    debuggings.delete(loop);
-  },
+  closed: loopEnded,
 };
 
 const debuggings = new WeakMap<EventLoop, LoopDebugging>();
@@ -22,8 +19,10 @@ const debuggings = new WeakMap<EventLoop, LoopDebugging>();
 function debuggingOf(loop: EventLoop): LoopDebugging {
   let debugging = debuggings.get(loop);
   if (debugging === undefined) {
-    debugging = new LoopDebugging(loop);
-    debuggings.set(loop, debugging);
+    const made = new LoopDebugging(loop);
+    atLoopEnd(loop, 'look at the loop', () => made.closed());
+    debuggings.set(loop, made);
+    debugging = made;
   }
   return debugging;
 }
@@ -32,7 +31,7 @@ class LoopDebugging {
   readonly #loop: EventLoop;
   #mode: DebugMode | null = null;
   #watch: Operation | null = null;
-  #socket: Promise<DebugSocket | null> | null = null;
+  #asked = false;
 
   constructor(loop: EventLoop) {
     this.#loop = loop;
@@ -64,11 +63,12 @@ class LoopDebugging {
   closed(): void {
     this.#watch?.cancel();
     this.#mode?.stop();
-    void this.#socket?.then((socket) => socket?.close());
   }
 
   #openSocket(): void {
-    this.#socket ??= open(this.#loop);
+    if (this.#asked) return;
+    this.#asked = true;
+    void openSocket(this.#loop);
   }
 }
 
@@ -77,13 +77,15 @@ function environmentsWish(): boolean | undefined {
   return wish === undefined || wish === '' ? undefined : wish !== '0';
 }
 
-/** Loaded only now: few processes are ever asked. */
-async function open(loop: EventLoop): Promise<DebugSocket | null> {
+/** It ends with the loop. Loaded only now: few processes are ever asked. */
+async function openSocket(loop: EventLoop): Promise<void> {
   try {
     const { serveDebug } = await import('./debug-socket.ts');
-    return await serveDebug(loop);
+    if (!loop.isClosed()) await serveDebug(loop);
   } catch (error) {
-    warn('DebugSocketWarning', error instanceof Error ? error.message : String(error));
-    return null;
+    // A loop that has ended before anybody could be answered is no trouble.
+    if (!loop.isClosed()) {
+      warn('DebugSocketWarning', error instanceof Error ? error.message : String(error));
+    }
   }
 }

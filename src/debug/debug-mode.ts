@@ -1,5 +1,6 @@
 import type { EventLoop } from '../runtime/index.ts';
 import type { StopObserving } from './observing.ts';
+import { SlowCallbacks } from './slow-callbacks.ts';
 import { recordSuspensions } from './suspension-stacks.ts';
 import { UnawaitedCoroutines } from './unawaited.ts';
 import { UnclosedResources } from './unclosed.ts';
@@ -8,16 +9,23 @@ import { UnclosedResources } from './unclosed.ts';
 export class DebugMode {
   readonly #unawaited = new UnawaitedCoroutines();
   readonly #unclosed: UnclosedResources;
+  readonly #slow: SlowCallbacks;
   #observing: StopObserving[] = [];
 
   constructor(loop: EventLoop) {
     this.#unclosed = new UnclosedResources(loop);
+    this.#slow = new SlowCallbacks(loop);
   }
 
   /** Idempotent. */
   start(): void {
     if (this.#observing.length > 0) return;
-    this.#observing = [recordSuspensions(), this.#unawaited.watch(), this.#unclosed.watch()];
+    this.#observing = [
+      recordSuspensions(),
+      this.#unawaited.watch(),
+      this.#unclosed.watch(),
+      this.#slow.watch(),
+    ];
   }
 
   /** Idempotent. What was seen is kept. */

@@ -1,7 +1,8 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import type { EventLoop } from '../interface/index.ts';
+import { type EventLoop, StateError } from '../interface/index.ts';
+import { atLoopEnd } from './loop-end.ts';
 import { takeSnapshot } from './snapshot.ts';
 import {
   makeSocketFolder,
@@ -52,10 +53,11 @@ export interface DebugSocket {
  * process's own user can reach.
  *
  * It is served by the host's loop and not by the loop that is looked at, which it therefore does not disturb: it is not
- * among that one's servers, transports and tasks, and keeps nothing alive. It closes with the process at the latest.
+ * among that one's servers, transports and tasks, and keeps nothing alive. It closes with the loop, or the process, at
+ * the latest.
  *
  * @returns resolves once it can be reached
- * @throws {StateError} the folder for it is not ours alone
+ * @throws {StateError} the folder for it is not ours alone; the loop is closed, or was before it could be reached
  * @throws what the system says of a socket that cannot be opened
  */
 export async function serveDebug(loop: EventLoop, options: DebugSocketOptions = {}): Promise<DebugSocket> {
@@ -72,23 +74,32 @@ export async function serveDebug(loop: EventLoop, options: DebugSocketOptions = 
     serve(connection, loop);
   });
   server.unref();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-  chmodSync(path, 0o600);
+  const close = () => {
+    stayOpen();
+    process.off('exit', close);
+    server.close();
+    for (const connection of connections) connection.destroy();
+  };
+  const stayOpen = atLoopEnd(loop, 'open a debug socket for the loop', close);
+  process.once('exit', close);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.once('close', () => {
+        reject(
+          new StateError('ERR_LOOP_CLOSED', 'Cannot open a debug socket: the loop was closed meanwhile'),
+        );
+      });
+      server.listen(path, resolve);
+    });
+    chmodSync(path, 0o600);
+  } catch (error) {
+    close();
+    throw error;
+  }
   // From now on trouble is that of some connection: whoever asks will notice.
   server.on('error', () => {});
-  const remove = () => rmSync(path, { force: true });
-  process.once('exit', remove);
-  return {
-    path,
-    close() {
-      process.off('exit', remove);
-      server.close();
-      for (const connection of connections) connection.destroy();
-    },
-  };
+  return { path, close };
 }
 
 function serve(connection: Socket, loop: EventLoop): void {

@@ -7,7 +7,6 @@ export {
   formatCallGraph,
   printCallGraph,
 } from './call-graph.ts';
-export { debugExtension } from './debug-extension.ts';
 export { type DebugRequest, type DebugSocket, type DebugSocketOptions, serveDebug } from './debug-socket.ts';
 export {
   type AwaiterRow,

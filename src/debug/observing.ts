@@ -17,6 +17,18 @@ class LoopObservers implements LoopObserver {
     for (const part of this.parts) part.callbackEnds?.(runnable, now);
   }
 
+  nameOf(runnable: Runnable): string | null {
+    for (const part of this.parts) {
+      const name = part.nameOf?.(runnable) ?? null;
+      if (name !== null) return name;
+    }
+    return null;
+  }
+
+  protocolCalled(transport: object, protocol: object, method: string): void {
+    for (const part of this.parts) part.protocolCalled?.(transport, protocol, method);
+  }
+
   opened(resource: object): void {
     for (const part of this.parts) part.opened?.(resource);
   }

@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
+import { basename } from 'node:path';
 import type { Signal } from '../interface/index.ts';
 import type { FolderEnvironment } from './socket-folder.ts';
+import { printable } from './text.ts';
 
 // What Linux tells of a process in /proc. Elsewhere, and of a process of somebody else's, nothing: null.
 
@@ -30,9 +32,23 @@ export function environmentOf(pid: number): FolderEnvironment | null {
   return Object.fromEntries(entries);
 }
 
+/** One letter, of its main thread; Z: it has ended. @see proc(5), "State" */
+export function stateOf(pid: number): string | null {
+  return /^State:\s*(\S)/m.exec(read(pid, 'status') ?? '')?.[1] ?? null;
+}
+
+/** The name of its program's file. @see proc(5), "exe" */
+export function programOf(pid: number): string | null {
+  try {
+    return printable(basename(readlinkSync(`/proc/${pid}/exe`)));
+  } catch {
+    return null;
+  }
+}
+
 /** What keeps its main thread from answering, in words. */
 export function activityOf(pid: number): string | null {
-  switch (/^State:\s*(\S)/m.exec(read(pid, 'status') ?? '')?.[1]) {
+  switch (stateOf(pid)) {
     case 'R':
       return 'as it computes';
     case 'T':
@@ -41,8 +57,6 @@ export function activityOf(pid: number): string | null {
     case 'D':
     case 'S':
       return 'as it waits in a system call or for another thread';
-    case 'Z':
-      return 'as it has ended';
     default:
       return null;
   }

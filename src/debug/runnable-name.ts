@@ -13,28 +13,40 @@ export interface RunnableInfo {
   readonly task: Task<unknown> | null;
 }
 
-/** To be asked before it runs: handles forget their callbacks. */
-export function describeStep(runnable: Runnable): RunnableInfo {
-  if (runnable instanceof Task) return { kind: 'step', name: runnable.getName(), task: runnable };
+/** The task whose step it is, if it is one. */
+export function taskOf(runnable: Runnable): Task<unknown> | null {
+  if (runnable instanceof Task) return runnable;
   // An `async` function goes on in the microtasks that this leaves.
-  if (runnable instanceof Reaction && runnable.owner !== null) {
-    return { kind: 'step', name: runnable.owner.getName(), task: runnable.owner };
-  }
+  return runnable instanceof Reaction ? runnable.owner : null;
+}
+
+/** To be asked before it runs: outside debug mode, handles forget their callbacks. */
+export function describeStep(runnable: Runnable): RunnableInfo {
+  const task = taskOf(runnable);
+  if (task !== null) return { kind: 'step', name: task.getName(), task };
   if (runnable instanceof LoopHandle) {
     const kind = runnable instanceof LoopTimerHandle ? 'timer' : 'callback';
-    return { kind, name: runnable.call?.callback.name || '(anonymous)', task: null };
+    return { kind, name: runnable.callbackName || '(anonymous)', task: null };
   }
   const text = describeRunnable(runnable);
-  const io = /^<I\/O (.*)>$/.exec(text);
+  const io = /^<I\/O #?(.*)>$/.exec(text);
   return io === null
     ? { kind: 'callback', name: text, task: null }
     : { kind: 'io', name: io[1] ?? '', task: null };
 }
 
+/** `EchoProtocol.dataReceived`. */
+export function protocolMethodName(protocol: object, method: string): string {
+  const name = protocol.constructor?.name;
+  // One written as `{ dataReceived() {} }` has no name of its own.
+  return `${name === undefined || name === '' || name === 'Object' ? 'protocol' : name}.${method}`;
+}
+
 /** `task 3 worker (crawl)`, `timer onTimeout`. */
-export function describeCulprit(runnable: Runnable): string {
-  const { kind, name, task } = describeStep(runnable);
+export function describeCulprit(
+  { kind, name, task }: RunnableInfo,
+  coroutine = task === null ? '' : coroutineName(task),
+): string {
   if (task === null) return `${kind === 'io' ? 'I/O callback' : kind} ${name}`;
-  const coroutine = coroutineName(task);
   return `task ${taskId(task)} ${name}${coroutine === '' ? '' : ` (${coroutine})`}`;
 }

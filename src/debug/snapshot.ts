@@ -7,14 +7,14 @@ import { AwaitGraph } from './await-graph.ts';
 import { describeAwaited, timersByFuture } from './describe-awaited.ts';
 import type { StackFrame } from './stack.ts';
 import { taskId } from './task-id.ts';
-import { coroutineName, framesOf, stateOf, type TaskState } from './task-insight.ts';
+import { coroutineNames, framesOf, stateOf, type TaskState } from './task-insight.ts';
 
 /** What is known of a task, as plain data: it crosses processes. */
 export interface TaskRow {
   /** no other task of the thread has it */
   readonly id: number;
   readonly name: string;
-  /** the function's name; '' if it has none */
+  /** the function's name, or the place where it stands if it has none: 'main.ts:12'; '' if nobody knows */
   readonly coroutine: string;
   readonly state: TaskState;
   /** asked to stop, and not there yet */
@@ -53,7 +53,8 @@ export interface SnapshotOptions {
   /** tasks that are told of, the oldest first; all unless given */
   tasksMax?: number | undefined;
   /**
-   * whether to find out where the generators of tasks stand, of which no stack was recorded; true unless given. It stops
+   * whether to find out where the generators of tasks stand, of which no stack was recorded, and where functions that
+   * have no name; true unless given. It stops
    * the program, for some 50 ms at the first time, and for 0.2 ms a task
    */
   places?: boolean | undefined;
@@ -68,15 +69,17 @@ export function takeSnapshot(
   const all = [...allTasks(loop)];
   const graph = new AwaitGraph(all);
   const shown = all.slice(0, options.tasksMax ?? all.length);
-  const frames = framesOf(shown, options.places !== false);
+  const places = options.places !== false;
+  const frames = framesOf(shown, places);
+  const names = coroutineNames(shown, places);
   const timers = timersByFuture(loop instanceof EventLoop ? loop.inspect().timers : []);
-  const tasks = shown.map((task): TaskRow => {
+  const tasks = shown.map((task, index): TaskRow => {
     const state = stateOf(task);
     const awaited = state === 'waiting' ? task.awaiting().of : [];
     return {
       id: taskId(task),
       name: task.getName(),
-      coroutine: coroutineName(task),
+      coroutine: names[index] ?? '',
       state,
       cancelling: task.cancelling() > 0,
       awaits: awaited.map((each) => describeAwaited(each, timers, now)),

@@ -1,6 +1,7 @@
 import { currentTask, isFuture, type Task } from '../coroutines/index.ts';
+import { placesOfCode } from './code-place.ts';
+import { deepStack } from './deep-stack.ts';
 import { locateGenerators } from './generator-location.ts';
-import { RecordedStack } from './recorded-stack.ts';
 import { framesOfTask, isPlumbing, parseStack, type StackFrame } from './stack.ts';
 import { suspensionFrames } from './suspension-stacks.ts';
 
@@ -20,6 +21,25 @@ export function coroutineName(task: Task<unknown>): string {
   return typeof name === 'string' ? name : '';
 }
 
+/** What a task's code is made of: the function, if it was made of one, else the generator; null: it has ended. */
+export function codeOf(task: Task<unknown>): object | null {
+  const source = task.getCoroutine();
+  return typeof source === 'function' ? source : task.generator;
+}
+
+/** The names of what tasks drive. @param places whether those without one are told by the place where they stand */
+export function coroutineNames(tasks: readonly Task<unknown>[], places: boolean): string[] {
+  const names = tasks.map((task) => coroutineName(task));
+  if (!places) return names;
+  const nameless = [...names.entries()].flatMap(([index, name]) => {
+    const code = name === '' ? codeOf(tasks[index] as Task<unknown>) : null;
+    return code === null ? [] : [{ index, code }];
+  });
+  const found = placesOfCode(nameless.map(({ code }) => code));
+  for (const [at, { index }] of nameless.entries()) names[index] = found[at] ?? '';
+  return names;
+}
+
 /**
  * The stacks of tasks, innermost frame first.
  *
@@ -35,7 +55,7 @@ export function framesOf(tasks: readonly Task<unknown>[], places = true): Map<Ta
   for (const task of tasks) {
     const known =
       task === current
-        ? framesOfTask(parseStack(new RecordedStack().text))
+        ? framesOfTask(parseStack(deepStack().text))
         : stateOf(task) === 'waiting'
           ? suspensionFrames(task)
           : null;

@@ -4,8 +4,9 @@ import { type EventLoop as EventLoopInterface, NotSupportedError } from '../inte
 import { getRunningLoop, type LoopObserver, type LoopTimerHandle } from '../loop/index.ts';
 import { EventLoop } from '../runtime/index.ts';
 import { describeAwaited } from './describe-awaited.ts';
+import { atLoopEnd } from './loop-end.ts';
 import { observeCoroutines, observeLoop, type StopObserving } from './observing.ts';
-import { describeStep, type RunnableInfo } from './runnable-name.ts';
+import { describeStep, protocolMethodName, type RunnableInfo } from './runnable-name.ts';
 import { taskId } from './task-id.ts';
 import { coroutineName } from './task-insight.ts';
 import { describeResource } from './unclosed.ts';
@@ -44,11 +45,11 @@ export interface TraceOptions {
 }
 
 /**
- * Records what a loop runs, until `stop`: every callback, timer, I/O and step of a task with its duration, and each task
+ * Records what a loop runs, until `stop` or the loop is closed: every callback, timer, I/O and step of a task with its duration, and each task
  * as a track of its own, with what it waits for. What the host runs besides, and the microtasks of `async` functions
  * that await something of the host's, are not seen.
  *
- * @throws {StateError} no loop was given and none runs
+ * @throws {StateError} no loop was given and none runs; the loop is closed
  * @throws {NotSupportedError} a foreign loop, which shows nobody what it runs
  */
 export function startTrace(loop: EventLoopInterface = getRunningLoop(), options: TraceOptions = {}): Trace {
@@ -63,7 +64,7 @@ export function startTrace(loop: EventLoopInterface = getRunningLoop(), options:
 }
 
 interface Step {
-  readonly info: RunnableInfo;
+  info: RunnableInfo;
   readonly began: number;
   readonly turn: number;
 }
@@ -93,6 +94,7 @@ export class Trace implements Partial<LoopObserver> {
       if (task.awaiting().of.length > 0) this.#waitBegins(task, task.awaiting().of);
     }
     this.#stops = [
+      atLoopEnd(loop, 'trace the loop', () => void this.stop()),
       observeLoop(loop, this),
       observeCoroutines({
         taskCreated: (task) => {
@@ -155,6 +157,12 @@ export class Trace implements Partial<LoopObserver> {
       dur: Math.round((now - step.began) * 1000),
       args: { turn: step.turn, ...(task === null ? {} : { task: taskId(task) }) },
     });
+  }
+
+  protocolCalled(_transport: object, protocol: object, method: string): void {
+    const step = this.#step;
+    if (step === null || step.info.task !== null) return;
+    step.info = { ...step.info, name: protocolMethodName(protocol, method) };
   }
 
   opened(resource: object): void {

@@ -1,7 +1,7 @@
 import type { Coroutine } from '../coroutines/index.ts';
-import { warn } from '../loop/index.ts';
+import { type RecordedStack, warn } from '../loop/index.ts';
+import { deepStack } from './deep-stack.ts';
 import { observeCoroutines, type StopObserving } from './observing.ts';
-import { RecordedStack } from './recorded-stack.ts';
 import { formatOrigin } from './stack.ts';
 
 /** A coroutine that nobody has run or closed yet. */
@@ -33,7 +33,7 @@ export class UnawaitedCoroutines {
       coroutineMade: (coroutine) => {
         const number = ++this.#given;
         this.#numbers.set(coroutine, number);
-        this.#unused.set(number, { name: coroutine.name, made: new RecordedStack() });
+        this.#unused.set(number, { name: coroutine.name, made: deepStack() });
         this.#registry.register(coroutine, number, coroutine);
       },
       coroutineTaken: (coroutine) => {

@@ -1,7 +1,7 @@
-import { warn } from '../loop/index.ts';
+import { type RecordedStack, warn } from '../loop/index.ts';
 import type { EventLoop } from '../runtime/index.ts';
+import { deepStack } from './deep-stack.ts';
 import { observeLoop, type StopObserving } from './observing.ts';
-import { RecordedStack } from './recorded-stack.ts';
 import { formatOrigin } from './stack.ts';
 
 /** Finds what the program has not closed when its run ends. Takes stacks, so this is for debug mode. */
@@ -15,7 +15,7 @@ export class UnclosedResources {
 
   watch(): StopObserving {
     return observeLoop(this.#loop, {
-      opened: (resource) => void this.#opened.set(resource, new RecordedStack()),
+      opened: (resource) => void this.#opened.set(resource, deepStack()),
     });
   }
 

@@ -32,6 +32,7 @@ export type SocketType = 'stream' | 'datagram';
 
 /** An open descriptor for the low-level socket operations; non-blocking, closed by whoever opened it. */
 export interface Socket {
+  /** -1 once it is closed, or a transport has it */
   readonly fd: number;
   readonly family: AddressFamily | 'unix';
   readonly type: SocketType;

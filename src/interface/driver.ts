@@ -1,5 +1,6 @@
-import type { AddressFamily, ResolvedAddress, SocketAddress } from './address.ts';
+import type { AddressFamily, ResolvedAddress, Socket, SocketAddress } from './address.ts';
 import type { ExceptionContext, ResolveOptions, Signal } from './event-loop.ts';
+import type { Runnable } from './handle.ts';
 
 /**
  * A driver is everything that touches the outside: the clock, waiting, waking, channels. A loop is a scheduler plus a
@@ -9,8 +10,8 @@ import type { ExceptionContext, ResolveOptions, Signal } from './event-loop.ts';
  * and trying again, while the reverse costs. It is written with callbacks instead of futures, which live above it. Three
  * rules hold for every callback that a driver is given:
  *
- * 1. It is called through the {@link DriverHost}, never from inside a call to the driver. The one exception is
- *    `StreamChannel.write`, which says at once what the kernel took.
+ * 1. It is called through the {@link DriverHost}, never from inside a call to the driver. Two exceptions:
+ *    `StreamChannel.write`, which says at once what the kernel took, and {@link SocketOperations}, which try at once.
  * 2. After the `close`, `abort` or `cancel` of the thing it belongs to it is not called again, except `closed`.
  * 3. It does not throw; the host catches what a careless one lets out.
  */
@@ -18,19 +19,36 @@ export interface Driver {
   readonly name: string;
   /** True if `wait` can own the thread; false for one that is always a guest of its host. */
   readonly canBlock: boolean;
-  /** Readable when `wait(0)` would do something: lets a host embed the loop. null where there is none. */
+  /**
+   * Readable when `wait(0)` would do something: lets a host embed the loop. null where there is none. It may change, of
+   * which the driver tells its host while both are open.
+   */
   readonly pollDescriptor: number | null;
 
   readonly streams: StreamOperations | null;
   readonly names: NameOperations | null;
   readonly signals: SignalOperations | null;
+  readonly descriptors: DescriptorOperations | null;
+  readonly sockets: SocketOperations | null;
+  readonly datagrams: DatagramOperations | null;
+  readonly pipes: PipeOperations | null;
   /** Groups that no driver offers yet are null; each gets its type with the first driver that does. */
-  readonly descriptors: null;
-  readonly sockets: null;
-  readonly datagrams: null;
-  readonly pipes: null;
   readonly processes: null;
   readonly tls: null;
+
+  /**
+   * Makes `pollDescriptor` readable at a time, of the driver's clock; null: at none. More exact than what a host's timers
+   * offer. null where the driver cannot, or has no `pollDescriptor`.
+   */
+  readonly alarm: ((when: number | null) => void) | null;
+  /**
+   * How many open things keep the host alive, beyond those that do so by themselves. The driver tells its host when this
+   * becomes 0 and when it no longer is.
+   */
+  readonly refs: number;
+
+  /** How other threads reach who waits in it. Left out where nothing but the host's own messages can. */
+  readonly wakeups?: WakeupOperations;
 
   /** Called once, before anything else. */
   attach(host: DriverHost): void;
@@ -67,8 +85,36 @@ export interface DriverHost {
   dispatch<A>(callback: (argument: A) => void, argument: A): void;
   /** True if `dispatch` would queue: what is lent must be copied for it. */
   readonly inTurn: boolean;
+  /** Queues something to run as an I/O callback. Costs less than `dispatch`, and never runs it at once. */
+  enqueue(runnable: Runnable): void;
+  /** Calls back as an I/O callback after `delay` milliseconds; does not keep the host alive by itself. */
+  callLater(delay: number, callback: () => void): Operation;
+  /** `Driver.refs` has become 0, or is no longer. */
+  refsChanged(): void;
+  /** `Driver.pollDescriptor` is another one from now on; the one before is closed when this has returned. */
+  pollDescriptorChanged(): void;
   /** Reports trouble that belongs to no caller. */
   report(context: ExceptionContext): void;
+}
+
+/** What ends a driver's wait, in a form that can be sent to other threads. They ring it as `threads/bell.ts` does. */
+export interface Bell {
+  /** Eight bytes written here, a number in the machine's order, ring it. */
+  readonly descriptor: number;
+  /**
+   * How many threads are at it; and whether it is gone (not 0), and its descriptor perhaps somebody else's. Who rings
+   * counts itself first and looks then, so that the descriptor is not closed while it is written to.
+   */
+  readonly state: Int32Array<SharedArrayBuffer>;
+}
+
+export interface WakeupOperations {
+  readonly bell: Bell;
+  /** Calls back as an I/O callback after it was rung; once if that was several times. */
+  onRing(callback: () => void): Operation;
+  /** Whoever is to be called by another thread keeps the host alive. */
+  ref(): void;
+  unref(): void;
 }
 
 /** How an operation ends: one of the two, once. */
@@ -128,6 +174,11 @@ export interface Listener {
   readonly address: SocketAddress;
   /** Stops listening at once; connections that were handed over go on. Idempotent. */
   close(): void;
+  /**
+   * Has the kernel make no more connections, hands over those that it has made, and calls back. Without it, these are
+   * reset by `close`. Left out where the driver cannot.
+   */
+  finish?(onFinished: () => void): void;
   ref(): void;
   unref(): void;
 }
@@ -139,6 +190,13 @@ export interface StreamSink {
    * receiver's to keep.
    */
   data(chunk: Uint8Array, lent: boolean): void;
+  /**
+   * Where the next bytes are wanted; null: wherever the channel likes. A channel that can read into the receiver's memory
+   * asks before every read and tells by `filled` how much it has put there, from the beginning, if anything; one that
+   * cannot asks never.
+   */
+  room(): Uint8Array | null;
+  filled(byteCount: number): void;
   /** The peer ended its direction. Last call of the reading side. */
   end(): void;
   /** The connection broke. The channel is dead; only `closed` follows. */
@@ -175,6 +233,12 @@ export interface StreamChannel {
    * says 0, no second write. If the connection is broken, nothing is taken and `failed` follows.
    */
   write(chunks: readonly Uint8Array[]): number;
+  /**
+   * Sends a part of a file, less if it ends before, without reading it: sendfile(2). Until that has ended, or was
+   * cancelled, no write. Succeeds with the number of bytes that went. If it is the connection that failed, `failed` follows.
+   * Left out where there is no such thing.
+   */
+  sendFile?(range: FileRange, completion: Completion<number>): FileSending;
   /** Ends the sending direction. Called once. No write may be pending. */
   shutdown(): void;
   /** Closes in good order: what the kernel has taken is still sent. No write may be pending. */
@@ -183,6 +247,86 @@ export interface StreamChannel {
   abort(): void;
   ref(): void;
   unref(): void;
+}
+
+export interface DatagramTarget {
+  family: AddressFamily | 'unix';
+  /** bind to it: literal, of that family; null: the kernel binds at the first send */
+  localAddress: SocketAddress | null;
+  /** connect to it: datagrams of others are not delivered, and what its kernel says of ours is told; null: do not */
+  remoteAddress: SocketAddress | null;
+  /** let several sockets share the local address */
+  reusePort: boolean;
+  allowBroadcast: boolean;
+}
+
+export interface DatagramOperations {
+  /**
+   * Opens a socket, binds and connects it. IPv6 sockets that are bound take IPv6 only. A socket file that an earlier one
+   * left behind is replaced; ours is removed when the channel closes. Errors name the address.
+   */
+  open(target: DatagramTarget, completion: Completion<DatagramChannel>): Operation;
+  /** Takes over an open socket; null where the driver cannot. @throws {StateError} closed; {SystemError} EBADF */
+  readonly adopt: ((socket: Socket) => DatagramChannel) | null;
+}
+
+/** Where a datagram channel delivers. */
+export interface DatagramSink {
+  /** One, whole; it may be empty. `lent`: as for `StreamSink.data`. */
+  datagram(data: Uint8Array, lent: boolean, address: SocketAddress): void;
+  /** One could not be received or sent, or did not arrive as far as is known. The channel goes on. */
+  troubled(error: Error): void;
+  /** The socket is of no use any more; only `closed` follows. */
+  failed(error: Error): void;
+  /** Of what was passed to `send`, so much is still not with the kernel. It only falls until the next `send`. */
+  sendProgress(pendingCount: number, pendingBytes: number): void;
+  /** After `close`: the descriptor is gone. */
+  closed(): void;
+}
+
+/** One open datagram socket. Delivers nothing before `start`, and reads only when told to. */
+export interface DatagramChannel {
+  readonly family: AddressFamily | 'unix';
+  readonly localAddress: SocketAddress | null;
+  /** null: not connected */
+  readonly remoteAddress: SocketAddress | null;
+  /** -1 where the driver has none to show */
+  readonly fd: number;
+  /** Sets where to deliver. Called once. */
+  start(sink: DatagramSink): void;
+  startReading(): void;
+  /**
+   * Sends one datagram behind those that are pending. True: the kernel has it, or refuses it, of which `troubled` tells;
+   * it has not arrived by that. False: the channel has made a copy and sends that when it can, telling of it by
+   * `sendProgress`.
+   *
+   * @param address null: to whom it is connected
+   * @throws {RangeError} no literal address
+   * @throws {SystemError} EINVAL: a path that is too long
+   */
+  send(data: Uint8Array, address: SocketAddress | null): boolean;
+  /** Closes at once; what is pending is dropped. */
+  close(): void;
+  ref(): void;
+  unref(): void;
+}
+
+/**
+ * One end of a pipe, or a socket or character device of which one direction is used. The standard streams, 0 to 2, may be
+ * anything, also a regular file; they stay open, and stay as they are for other processes that have them.
+ */
+export interface PipeOperations {
+  /**
+   * A channel that reads; nothing may be written to it. Descriptors that never let anybody wait are read all the same, a
+   * piece in each turn. A terminal that hangs up has ended.
+   *
+   * @param close how the descriptor is given back; null: by close(2)
+   * @throws {RangeError} a regular file, a directory, or something else that is no pipe
+   * @throws {SystemError} EBADF
+   */
+  openReader(fd: number, close: (() => void) | null): StreamChannel;
+  /** A channel that writes. Its `startReading` looks out for the reader: `end` says that the reader is gone. */
+  openWriter(fd: number, close: (() => void) | null): StreamChannel;
 }
 
 export interface NameOperations {
@@ -208,4 +352,73 @@ export interface SignalOperations {
   watchedElsewhere(signal: Signal): boolean;
   /** Sends the signal to this process, which ends it unless somebody watches. */
   raise(signal: Signal): void;
+}
+
+/** Level-triggered watching of any descriptor. @see PEP 3156, "I/O Callbacks" */
+export interface DescriptorOperations {
+  /**
+   * Runs `callback` as an I/O callback whenever the descriptor is ready, in place of an earlier one for the same direction.
+   * If it is found out that the descriptor was closed meanwhile, that is reported once, and it is watched no more.
+   *
+   * @throws {StateError} something else of this loop has the descriptor, or waits for the same of it
+   * @throws {SystemError} the kernel does not watch it: EBADF, EPERM
+   */
+  watch(descriptor: number, direction: Direction, callback: Runnable): void;
+  /** False if there was none. It is not run any more, also if it is queued. */
+  unwatch(descriptor: number, direction: Direction): boolean;
+}
+
+export type Direction = 'read' | 'write';
+
+/**
+ * Operations on sockets that are the program's own. Each is tried at once, and waits for the kernel only if it must, behind
+ * those that wait for the same already; so its completion may be called from inside the call: what has been taken out of a
+ * socket is told before anybody can cancel. If the socket is closed meanwhile, it fails.
+ *
+ * @throws {StateError} each of them: the socket is closed, or a transport has it, or somebody else waits for it
+ */
+export interface SocketOperations {
+  /** Up to `byteCount` bytes, the receiver's to keep; empty at the end of the stream. */
+  receive(socket: Socket, byteCount: number, completion: Completion<Uint8Array>): Operation;
+  receiveInto(socket: Socket, buffer: Uint8Array, completion: Completion<number>): Operation;
+  receiveFrom(
+    socket: Socket,
+    byteCount: number,
+    completion: Completion<[data: Uint8Array, address: SocketAddress]>,
+  ): Operation;
+  receiveFromInto(
+    socket: Socket,
+    buffer: Uint8Array,
+    completion: Completion<[byteCount: number, address: SocketAddress]>,
+  ): Operation;
+  sendAll(socket: Socket, data: Uint8Array, completion: Completion<void>): Operation;
+  sendTo(socket: Socket, data: Uint8Array, address: SocketAddress, completion: Completion<number>): Operation;
+  /** @throws {RangeError} the host is no literal address */
+  connect(socket: Socket, address: SocketAddress, completion: Completion<void>): Operation;
+  accept(socket: Socket, completion: Completion<[connection: Socket, address: SocketAddress]>): Operation;
+  /** As `StreamChannel.sendFile`. */
+  sendFile(socket: Socket, range: FileRange, completion: Completion<number>): FileSending;
+  /** A channel on a connected stream socket, which is the channel's from now on. @throws {SystemError} ENOTCONN */
+  openChannel(socket: Socket): StreamChannel;
+  /** Listens on a bound stream socket, which is the listener's from now on. */
+  listen(
+    socket: Socket,
+    options: Pick<ListenOptions, 'backlog' | 'keepFile'>,
+    sink: ListenerSink,
+    completion: Completion<Listener>,
+  ): Operation;
+}
+
+/** Bytes of a file. */
+export interface FileRange {
+  readonly fd: number;
+  readonly offset: number;
+  /** null: to its end */
+  readonly count: number | null;
+}
+
+/** A file that is being sent. It cannot be sent so: its completion fails with a {@link NotSupportedError} and none has gone. */
+export interface FileSending extends Operation {
+  /** bytes that the kernel has taken so far */
+  readonly sentBytes: number;
 }

@@ -154,13 +154,13 @@ export interface FutureMethods {
 
 /** @see PEP 3156, "Thread interaction" */
 export interface ThreadMethods {
-  /** Runs `callback(...args)` in `executor`, null for the default one. Cancelling works until it has started. */
+  /** Runs `callback(...args)` in `executor`, null for the default one. Cancelling the future cancels the job. */
   runInExecutor<Args extends unknown[], Result>(
     executor: Executor | null,
     callback: (...args: Args) => Result,
     ...args: Args
   ): Future<Awaited<Result>>;
-  /** @throws {TypeError} not an executor */
+  /** null: one that the loop makes when it is needed. @throws {TypeError} not an executor */
   setDefaultExecutor(executor: Executor | null): void;
 }
 
@@ -181,9 +181,20 @@ export interface SignalMethods {
   removeSignalHandler(signal: Signal): boolean;
 }
 
-/** Level-triggered: called again as long as the descriptor stays ready. @see PEP 3156, "I/O Callbacks" */
+/**
+ * Level-triggered: called again as long as the descriptor stays ready. A registered one keeps the host alive, and is to be
+ * removed before it is closed; one that was not is reported once when that is found out.
+ *
+ * @see PEP 3156, "I/O Callbacks"
+ */
 export interface DescriptorMethods {
-  /** Replaces an earlier reader of that descriptor. @throws {StateError} a transport owns it */
+  /**
+   * Replaces an earlier reader of that descriptor, and leaves its writer.
+   *
+   * @throws {StateError} `ERR_DESCRIPTOR_IN_USE`: a transport or a server of this loop has it, or a `sock…` method waits
+   * @throws {SystemError} EBADF: it is closed; EPERM: the kernel does not watch such files, as regular ones
+   * @throws {TypeError | RangeError} no descriptor
+   */
   addReader<Args extends unknown[]>(
     descriptor: Descriptor,
     callback: (...args: Args) => void,
@@ -194,22 +205,30 @@ export interface DescriptorMethods {
     callback: (...args: Args) => void,
     ...args: Args
   ): void;
-  /** To be called before the descriptor is closed. False if there was none. */
+  /** Takes effect at once. False if there was none, or the loop is closed. */
   removeReader(descriptor: Descriptor): boolean;
   removeWriter(descriptor: Descriptor): boolean;
 }
 
-/** Each tries at once, and waits only if it must. @see PEP 3156, "I/O Callbacks" */
+/**
+ * Each tries at once, and waits only if it must; behind those that wait for the same of the socket already, first come,
+ * first served. What was received is never lost to a cancel. If the socket is closed meanwhile, it fails with a StateError
+ * (`ERR_SOCKET_CLOSED`).
+ *
+ * @throws {StateError} each at once: the socket is closed, or a transport or a reader or writer has it
+ * @see PEP 3156, "I/O Callbacks"
+ */
 export interface SocketMethods {
-  /** Up to `byteCount` bytes; empty at the end of the stream. */
+  /** Up to `byteCount` bytes, and up to 64 KiB; empty at the end of the stream. */
   sockRecv(socket: Socket, byteCount: number): Future<Uint8Array>;
   /** Fills `buffer` from its start; resolves to the number of bytes. */
   sockRecvInto(socket: Socket, buffer: Uint8Array): Future<number>;
   sockRecvfrom(socket: Socket, byteCount: number): Future<[data: Uint8Array, address: SocketAddress]>;
   sockRecvfromInto(socket: Socket, buffer: Uint8Array): Future<[byteCount: number, address: SocketAddress]>;
-  /** All of `data`; after an error or a cancel nobody knows how much of it went. */
+  /** All of `data`, not to be changed meanwhile; after an error or a cancel nobody knows how much of it went. */
   sockSendall(socket: Socket, data: Uint8Array): Future<void>;
   sockSendto(socket: Socket, data: Uint8Array, address: SocketAddress): Future<number>;
+  /** A host that is a name is looked up first. */
   sockConnect(socket: Socket, address: SocketAddress): Future<void>;
   sockAccept(socket: Socket): Future<[connection: Socket, address: SocketAddress]>;
 }
@@ -320,17 +339,31 @@ export interface TlsMethods {
 }
 
 export interface DatagramOptions {
+  /** bind to it; host '': all interfaces, port 0 or nothing: one that is free */
   localAddress?: { host: string; port?: number | undefined } | { path: string } | undefined;
+  /** send to it alone, and receive from it alone, unless broadcast is allowed */
   remoteAddress?: { host: string; port: number } | { path: string } | undefined;
+  /** needed where there is no address */
   family?: AddressFamily | 'unix' | undefined;
+  /** as for `getaddrinfo` */
   flags?: number | undefined;
+  /** several sockets share the local address; false unless given */
   reusePort?: boolean | undefined;
+  /** false unless given */
   allowBroadcast?: boolean | undefined;
+  /** an open datagram socket, in place of everything else */
   socket?: Socket | undefined;
 }
 
 /** @see PEP 3156, "Datagram connections" */
 export interface DatagramMethods {
+  /**
+   * Opens an endpoint for UDP or Unix datagrams, and a protocol of `factory` for it. Of the addresses that names stand for,
+   * the first that works is taken. A stale socket file at a local path is replaced, and ours removed at the end.
+   *
+   * @throws {SystemError} it cannot be bound or connected; the error names the address
+   * @throws {TypeError | RangeError} neither address nor family, or such as do not go together
+   */
   createDatagramEndpoint<P extends DatagramProtocol>(
     factory: () => P,
     options: DatagramOptions,
@@ -339,10 +372,24 @@ export interface DatagramMethods {
 
 /** @see PEP 3156, "Pipes and Subprocesses" */
 export interface PipeMethods {
+  /**
+   * Reads from a pipe, FIFO, socket, terminal or other character device until its end, which is told by `eofReceived` and
+   * then `connectionLost`. The descriptor is the transport's from then on, does not block any more, and is closed by it:
+   * by the `close` of an object that has one.
+   *
+   * The standard streams, 0 to 2, may be regular files, too; they stay open, and as they are for others who have them.
+   *
+   * @throws {RangeError} nothing of that kind, as a regular file; it stays the caller's
+   * @throws {SystemError} EBADF
+   */
   connectReadPipe<P extends StreamProtocol>(
     factory: () => P,
     pipe: Descriptor,
   ): Waitable<[transport: ReadTransport, protocol: P]>;
+  /**
+   * Writes to one, otherwise as `connectReadPipe`. When its reader goes away, the transport is lost: with a SystemError
+   * `EPIPE` if something was not written yet. `writeEof` closes it.
+   */
   connectWritePipe<P extends BaseProtocol>(
     factory: () => P,
     pipe: Descriptor,
@@ -403,19 +450,29 @@ export interface SendableFile {
   readonly fd: number;
 }
 
-/** @see asyncio `loop.sendfile` */
+export interface SendfileOptions {
+  /** of the first byte; 0 unless given */
+  offset?: number | undefined;
+  /** bytes, 1 or more; to the end of the file unless given */
+  count?: number | undefined;
+  /** read the file where the kernel does not send it by itself; true unless given */
+  fallback?: boolean | undefined;
+}
+
+/** @see asyncio `loop.sendfile`; sendfile(2) */
 export interface SendfileMethods {
-  /** Sends `count` bytes of `file` (to its end unless given) from `offset` on; resolves to how many went. */
-  sendfile(
-    transport: Transport,
-    file: SendableFile,
-    options?: { offset?: number | undefined; count?: number | undefined; fallback?: boolean | undefined },
-  ): Waitable<number>;
-  sockSendfile(
-    socket: Socket,
-    file: SendableFile,
-    options?: { offset?: number | undefined; count?: number | undefined; fallback?: boolean | undefined },
-  ): Waitable<number>;
+  /**
+   * Sends a regular file, or a part of it, behind what was written; resolves to how many bytes went. Until it is done
+   * nothing can be written (`ERR_SENDING_FILE`); reading goes on. The file's position is behind what was sent then, also
+   * after an error or a cancel.
+   *
+   * @throws {StateError} the transport is closing, or is none for connections; {SystemError} the connection broke
+   * @throws {NotSupportedError} the kernel does not send it by itself, and `fallback` is false
+   * @throws {RangeError} no regular file, no such bytes
+   */
+  sendfile(transport: Transport, file: SendableFile, options?: SendfileOptions): Waitable<number>;
+  /** The same on a socket of the program's own. */
+  sockSendfile(socket: Socket, file: SendableFile, options?: SendfileOptions): Waitable<number>;
 }
 
 /** @see PEP 3156, "Exceptions"; asyncio "Debug Mode" */

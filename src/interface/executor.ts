@@ -1,15 +1,31 @@
 /** Where blocking work goes. @see PEP 3148 */
 export interface Executor {
-  /** Starts `callback(...args)` somewhere else. */
+  /** Whether its jobs end only while the host's own loop turns: a loop that blocks the thread cannot use it then. */
+  readonly needsHost?: boolean;
+  /**
+   * Starts `callback(...args)` somewhere else, as soon as there is room.
+   *
+   * @throws {StateError} it was shut down
+   */
   submit<Args extends unknown[], Result>(
     callback: (...args: Args) => Result,
     ...args: Args
   ): ExecutorJob<Awaited<Result>>;
-  /** Takes no more work. Resolves when what was taken is done; at once if `wait` is false. */
-  shutdown(options?: { wait?: boolean | undefined }): PromiseLike<void>;
+  /**
+   * Takes no more work. Resolves when what was taken is done; at once if `wait` is false. With `cancelFutures`, what has
+   * not started is cancelled.
+   */
+  shutdown(options?: ExecutorShutdownOptions): PromiseLike<void>;
+}
+
+export interface ExecutorShutdownOptions {
+  /** true unless given */
+  wait?: boolean | undefined;
+  /** false unless given */
+  cancelFutures?: boolean | undefined;
 }
 
 export interface ExecutorJob<T> extends PromiseLike<T> {
-  /** Works only before the job has started; tells whether it did. */
-  cancel(): boolean;
+  /** A job that has not started never does; one that has is ended, if the executor can. False: it was done, or goes on. */
+  cancel(reason?: unknown): boolean;
 }

@@ -1,5 +1,5 @@
 import type { SocketAddress } from './address.ts';
-import type { Signal, TlsContext } from './event-loop.ts';
+import type { Descriptor, Signal, TlsContext } from './event-loop.ts';
 import type { BaseProtocol, DatagramProtocol, StreamProtocol } from './protocol.ts';
 
 /** What `getExtraInfo` may know, by name. A driver can offer more. */
@@ -14,6 +14,8 @@ export interface ExtraInfo {
   tlsContext: TlsContext;
   peerCertificate: unknown;
   cipher: unknown;
+  /** pipes only: what the transport was made for */
+  pipe: Descriptor;
   /** subprocesses only: the child's process id */
   pid: number;
 }
@@ -77,13 +79,22 @@ export interface Transport extends ReadTransport, WriteTransport {
 
 export interface DatagramTransport extends BaseTransport {
   /**
-   * Sends one datagram, or queues it if the kernel's buffer is full. Empty ones are sent too.
+   * Sends one datagram, or queues a copy of it if the kernel's buffer is full. Empty ones are sent too. What goes wrong with
+   * it is told by `errorReceived`; after the end it is dropped, with a warning from the fifth time on.
    *
-   * @param address null for a connected endpoint, whose peer is the only one allowed
+   * @param address null for an endpoint with a remote address, which is the only one allowed
+   * @throws {TypeError} not a Uint8Array, or no address
+   * @throws {RangeError} no literal address, one of another family, or not the remote one
    */
   sendto(data: Uint8Array, address?: SocketAddress | null): void;
+  /** Drops what is queued, then `connectionLost(null)`. */
   abort(): void;
+  /** As for a stream. A queued datagram counts for its bytes and 8 more. */
+  setWriteBufferLimits(limits?: { high?: number | undefined; low?: number | undefined }): void;
+  getWriteBufferLimits(): { low: number; high: number };
+  getWriteBufferSize(): number;
   setProtocol(protocol: DatagramProtocol): void;
+  getProtocol(): DatagramProtocol;
 }
 
 export interface SubprocessTransport extends BaseTransport {

@@ -30,9 +30,27 @@ export function asyncOwner(): AsyncOwner | null {
   return owner != null && owner.asyncContext !== null ? owner : null;
 }
 
-/** Calls back so that everything the callback starts, now and in later microtasks, is `owner`'s. */
+/**
+ * Calls back so that everything the callback starts, now and in later microtasks, is `owner`'s.
+ *
+ * Not by `storage.run`: where stores live in a map that is copied for each change (Node 24 and later), that copies it
+ * twice, the second time to put back what was there. A resource puts the map itself back.
+ */
 export function runOwnedBy<T>(owner: AsyncOwner | null, callback: () => T): T {
-  return storage.run(owner, callback);
+  if ((storage.getStore() ?? null) === owner) return callback();
+  return new AsyncResource('TulipaTask', unobserved).runInAsyncScope<undefined, T>(
+    callOwned as () => T,
+    undefined,
+    owner,
+    callback,
+  );
+}
+
+const unobserved = { requireManualDestroy: true };
+
+function callOwned<T>(owner: AsyncOwner | null, callback: () => T): T {
+  storage.enterWith(owner);
+  return callback();
 }
 
 /**

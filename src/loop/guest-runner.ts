@@ -1,4 +1,4 @@
-import type { EventLoop } from '../interface/index.ts';
+import { type Driver, type EventLoop, NotSupportedError } from '../interface/index.ts';
 import { unownedScope } from './async-context.ts';
 import { enterTurn, leaveTurn, turnsGoOn } from './current-loop.ts';
 import type { Scheduler, Turner } from './scheduler.ts';
@@ -11,8 +11,23 @@ export interface Host {
   setAlarm(callback: () => void, delay: number): unknown;
   clearAlarm(alarm: unknown): void;
   refAlarm(alarm: unknown, ref: boolean): void;
+  /** Calls back while the descriptor is readable; null where the host cannot watch one. */
+  watchDescriptor(descriptor: number, callback: () => void): HostWatch | null;
+  /** In this thread a guest cannot live safely, so that a loop owns it unless told otherwise. */
+  readonly prefersBlocking: boolean;
   /** null where the runtime cannot: microtasks then run when we return to the host. */
   readonly drainMicrotasks: (() => void) | null;
+  /**
+   * Whether that runs promise reactions when called from here: not from inside one, and never from the top level of an
+   * ES module, which is one.
+   */
+  drainsHere(): boolean;
+}
+
+export interface HostWatch {
+  ref(): void;
+  unref(): void;
+  close(): void;
 }
 
 /**
@@ -24,12 +39,16 @@ const budget = 1;
 /** The clock costs as much as a short turn: look at it once in so many. */
 const turnsPerLook = 16;
 
+/** While turns follow each other, the driver is asked for what has completed no more often than this, in milliseconds. */
+const pollInterval = 0.1;
+
 /** setTimeout's longest delay; a longer one is due at once, and is therefore cut and armed again. */
 const alarmDelayMax = 2 ** 31 - 1;
 
 /** Turns the scheduler as a guest of the host's loop: in its immediates, its alarms and its I/O callbacks. */
 export class GuestRunner implements Turner {
   readonly #scheduler: Scheduler;
+  readonly #driver: Driver;
   readonly #loop: EventLoop;
   readonly #host: Host;
   /** Where the host is asked for a turn, so that this is also where it makes it. */
@@ -38,11 +57,15 @@ export class GuestRunner implements Turner {
   #alarm: unknown = null;
   #alarmDue = Infinity;
   #alarmRef = true;
+  /** of the driver's descriptor, where it has one */
+  #watch: HostWatch | null = null;
+  #watchRef = true;
   #turning = false;
   #onStopped: (() => void) | null = null;
 
-  constructor(scheduler: Scheduler, loop: EventLoop, host: Host) {
+  constructor(scheduler: Scheduler, driver: Driver, loop: EventLoop, host: Host) {
     this.#scheduler = scheduler;
+    this.#driver = driver;
     this.#loop = loop;
     this.#host = host;
   }
@@ -52,8 +75,22 @@ export class GuestRunner implements Turner {
     return this.#turning;
   }
 
+  /** @throws {NotSupportedError} the host cannot watch the driver's descriptor */
   start(): void {
     this.#scope = unownedScope();
+    const { pollDescriptor, name } = this.#driver;
+    if (pollDescriptor !== null) {
+      // Made now: a timer that waits for descriptors to become free would find none for its alarm.
+      this.#driver.alarm?.(null);
+      this.#watchDescriptor(pollDescriptor);
+      if (this.#watch === null) {
+        throw new NotSupportedError(
+          'guest',
+          name,
+          `Cannot run as a guest: nothing here lets the host watch the ${name} driver's descriptor; run it blocking`,
+        );
+      }
+    }
     this.#scheduler.turner = this;
     if (this.#scheduler.queued > 0) this.turnWanted();
     this.timersChanged();
@@ -65,6 +102,8 @@ export class GuestRunner implements Turner {
     if (this.#immediate !== null) this.#host.clearImmediate(this.#immediate);
     this.#immediate = null;
     this.#clearAlarm();
+    this.#watch?.close();
+    this.#watch = null;
     if (this.#turning) this.#onStopped = onStopped;
     else onStopped();
   }
@@ -88,7 +127,49 @@ export class GuestRunner implements Turner {
     }
   }
 
+  refsChanged(): void {
+    const watch = this.#watch;
+    if (watch === null) return;
+    const ref = this.#driver.refs > 0 || (this.#driver.alarm !== null && this.#scheduler.hasRefdTimers);
+    if (ref === this.#watchRef) return;
+    this.#watchRef = ref;
+    if (ref) watch.ref();
+    else watch.unref();
+  }
+
+  pollDescriptorChanged(): void {
+    const { pollDescriptor } = this.#driver;
+    if (this.#watch === null || pollDescriptor === null) return;
+    this.#watch.close();
+    this.#watchDescriptor(pollDescriptor);
+    this.refsChanged();
+  }
+
+  #watchDescriptor(descriptor: number): void {
+    this.#watch = this.#scope.runInAsyncScope(() =>
+      this.#host.watchDescriptor(descriptor, () => this.turnWanted()),
+    );
+    this.#watchRef = true;
+  }
+
   timersChanged(): void {
+    const { alarm } = this.#driver;
+    if (alarm === null || this.#watch === null) {
+      this.#setHostAlarm();
+      return;
+    }
+    this.refsChanged();
+    const { earliestTimer } = this.#scheduler;
+    // It was used up, or will be: perhaps by a poll in the middle of the turns that have just ended.
+    if (this.#alarmDue !== Infinity && this.#alarmDue <= this.#scheduler.now()) this.#alarmDue = Infinity;
+    // One that is too early costs an idle turn, to take it back a system call.
+    if (earliestTimer < this.#alarmDue) {
+      this.#alarmDue = earliestTimer;
+      alarm(earliestTimer);
+    }
+  }
+
+  #setHostAlarm(): void {
     const scheduler = this.#scheduler;
     if (scheduler.pendingTimers === 0) {
       this.#clearAlarm();
@@ -143,14 +224,20 @@ export class GuestRunner implements Turner {
     const previous = enterTurn(this.#loop, begun);
     this.#turning = true;
     try {
+      scheduler.poll(0);
       if (scheduler.check.size > 0) scheduler.runHooks(scheduler.check);
       scheduler.runTurn(callback, argument);
       if (more && scheduler.queued > 0 && this.#host.drainMicrotasks !== null) {
+        let polled = begun;
         for (let turns = 1; scheduler.queued > 0 && scheduler.turner === this; turns++) {
           if (turns % turnsPerLook === 0) {
             const now = scheduler.now();
             if (now >= begun + budget) break;
             turnsGoOn(now);
+            if (now >= polled + pollInterval) {
+              polled = now;
+              scheduler.poll(0);
+            }
           }
           scheduler.runTurn();
         }
@@ -166,6 +253,7 @@ export class GuestRunner implements Turner {
     if (this.#scheduler.turner === this) {
       if (this.#scheduler.queued > 0) this.turnWanted();
       this.timersChanged();
+      this.refsChanged();
     } else {
       const onStopped = this.#onStopped;
       this.#onStopped = null;

@@ -6,6 +6,7 @@ import type {
   TimerHandle,
 } from '../interface/index.ts';
 import { Context, currentContext, enterContext, leaveContext, ownContext } from './context.ts';
+import { RecordedStack } from './recorded-stack.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever the caller gave, with the arguments it gave for it
 export type Callback = (...args: any[]) => void;
@@ -36,7 +37,8 @@ export class LoopHandle implements Handle, Runnable {
   readonly #context: Context | null;
   readonly #values: Context['values'];
   #cancelled = false;
-  readonly #trace: string | undefined;
+  /** where it was made, in debug mode */
+  readonly #trace: RecordedStack | undefined;
   /** kept for the text form, as the callback itself is dropped */
   #label: string | undefined;
 
@@ -52,7 +54,7 @@ export class LoopHandle implements Handle, Runnable {
     this.#context = context === undefined ? null : ownContext(context);
     this.#values = (this.#context ?? currentContext()).values;
     if (owner.debug) {
-      this.#trace = traceHere(this.constructor as new (...args: never[]) => unknown);
+      this.#trace = new RecordedStack(this.constructor as new (...args: never[]) => unknown);
       this.#label = callback.name;
     }
   }
@@ -63,6 +65,7 @@ export class LoopHandle implements Handle, Runnable {
     this.#cancelled = true;
     this.callback = null;
     this.args = [];
+    this.#trace?.drop();
   }
 
   cancelled(): boolean {
@@ -78,6 +81,11 @@ export class LoopHandle implements Handle, Runnable {
     return this.callback === null ? null : { callback: this.callback, args: this.args };
   }
 
+  /** @internal Of what it calls, or has called, as far as that is known; '' otherwise. */
+  get callbackName(): string {
+    return this.callback?.name || this.#label || '';
+  }
+
   /** Calls back once. A cancelled handle does nothing. */
   run(): void {
     const { callback, args } = this;
@@ -86,6 +94,7 @@ export class LoopHandle implements Handle, Runnable {
     this.args = [];
     if (this.owner.debug) this.#label = callback.name;
     this.invoke(callback, args);
+    this.#trace?.drop();
   }
 
   /** False if it threw, which is reported. */
@@ -102,7 +111,7 @@ export class LoopHandle implements Handle, Runnable {
         message: `Exception in callback ${callback.name || '(anonymous)'}`,
         exception,
         handle: this,
-        ...(this.#trace === undefined ? {} : { sourceTrace: this.#trace }),
+        ...(this.#trace === undefined ? {} : { sourceTrace: this.#trace.text }),
       });
       return false;
     } finally {
@@ -111,8 +120,8 @@ export class LoopHandle implements Handle, Runnable {
   }
 
   toString(): string {
-    const name = this.callback?.name ?? this.#label ?? '';
-    return `<${this.constructor.name}${this.#cancelled ? ' cancelled' : ''} ${name || '(anonymous)'}>`;
+    const name = this.callbackName || '(anonymous)';
+    return `<${this.constructor.name}${this.#cancelled ? ' cancelled' : ''} ${name}>`;
   }
 }
 
@@ -182,11 +191,4 @@ export class RepeatingTimerHandle extends LoopTimerHandle {
     this.due = this.owner.now() + this.#interval;
     this.owner.insertTimer(this);
   }
-}
-
-/** Where the code stands that called into us, as `Error.stack` has it, without the frames above `from`. */
-export function traceHere(from: new (...args: never[]) => unknown): string {
-  const holder: { stack?: string } = {};
-  Error.captureStackTrace(holder, from);
-  return String(holder.stack ?? '').replace(/^[^\n]*\n/, '');
 }

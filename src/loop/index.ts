@@ -1,5 +1,6 @@
 /** Decides what runs next: scheduler, timers, handles, contexts, the current loop, and who turns it. */
 export { type AsyncOwner, asyncOwner, type OwnedWait, runOwnedBy } from './async-context.ts';
+export { BlockingRunner } from './blocking-runner.ts';
 export {
   Context,
   ContextVar,
@@ -24,8 +25,9 @@ export {
   threadLoop,
 } from './current-loop.ts';
 export { GuestRunner, type Host } from './guest-runner.ts';
-export { type Callback, LoopHandle, LoopTimerHandle, RepeatingTimerHandle, traceHere } from './handle.ts';
+export { type Callback, LoopHandle, LoopTimerHandle, RepeatingTimerHandle } from './handle.ts';
 export { nodeHost } from './hosts/node-host.ts';
+export { RecordedStack } from './recorded-stack.ts';
 export { RunQueue } from './run-queue.ts';
 export { describeRunnable, type LoopObserver, Scheduler, type SchedulerOwner } from './scheduler.ts';
 export { TimerHeap } from './timer-heap.ts';

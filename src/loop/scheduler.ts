@@ -1,5 +1,5 @@
-import type { Driver, DriverHost, ExceptionContext, Runnable } from '../interface/index.ts';
-import type { LoopTimerHandle, TimerOwner } from './handle.ts';
+import type { Driver, DriverHost, ExceptionContext, Operation, Runnable } from '../interface/index.ts';
+import { LoopTimerHandle, type TimerOwner } from './handle.ts';
 import { RunQueue } from './run-queue.ts';
 import { TimerHeap } from './timer-heap.ts';
 
@@ -17,6 +17,10 @@ export interface LoopObserver {
   callbackBegins(runnable: Runnable, now: number): void;
   /** After the microtasks that it left. */
   callbackEnds(runnable: Runnable, now: number): void;
+  /** What has just run, in words for a person; null: this observer does not know. */
+  nameOf(runnable: Runnable): string | null;
+  /** In the middle of a callback, a transport is about to call this method of its protocol. */
+  protocolCalled(transport: object, protocol: object, method: string): void;
   /** A transport was made, or a server has begun to listen. */
   opened(resource: object): void;
   /** It is gone. */
@@ -29,6 +33,10 @@ export interface Turner {
   turnWanted(): void;
   /** The earliest timer, or whether any keeps the host alive, has changed. */
   timersChanged(): void;
+  /** Whether what is open in the driver keeps the host alive has changed. */
+  refsChanged(): void;
+  /** The driver has another descriptor to watch, and closes the one before right after this. Called in turns too. */
+  pollDescriptorChanged(): void;
   /** Turn now, with `callback(argument)` as an I/O callback. */
   turnNow<A>(callback: (argument: A) => void, argument: A): void;
 }
@@ -121,6 +129,20 @@ export class Scheduler implements DriverHost, TimerOwner {
     else this.turner.turnNow(callback, argument);
   }
 
+  callLater(delay: number, callback: () => void): Operation {
+    const timer = new LoopTimerHandle(this, this.now() + delay, callback, []).unref();
+    this.insertTimer(timer);
+    return timer;
+  }
+
+  refsChanged(): void {
+    if (!this.#inTurn) this.turner?.refsChanged();
+  }
+
+  pollDescriptorChanged(): void {
+    this.turner?.pollDescriptorChanged();
+  }
+
   report(context: ExceptionContext): void {
     this.#owner.callExceptionHandler(context);
   }
@@ -140,6 +162,16 @@ export class Scheduler implements DriverHost, TimerOwner {
   timerRefChanged(timer: LoopTimerHandle): void {
     this.#refdTimers += timer.hasRef() ? 1 : -1;
     if (!this.#inTurn) this.turner?.timersChanged();
+  }
+
+  /** Lets the driver wait, as `Driver.wait` does, and queue what has completed. */
+  poll(timeout: number | null): void {
+    this.#inTurn = true;
+    try {
+      this.#driver.wait(timeout);
+    } finally {
+      this.#inTurn = false;
+    }
   }
 
   /** One turn. With a callback, that is the I/O of this turn; otherwise the driver has queued it in a wait. */
@@ -202,8 +234,10 @@ export class Scheduler implements DriverHost, TimerOwner {
     const end = this.#driver.now();
     this.observer?.callbackEnds(runnable, end);
     const duration = end - start;
-    if (this.debug && duration >= this.#owner.slowCallbackDuration)
-      this.#owner.slowCallback(describeRunnable(runnable), duration);
+    if (this.debug && duration >= this.#owner.slowCallbackDuration) {
+      const name = this.observer?.nameOf(runnable) ?? describeRunnable(runnable);
+      this.#owner.slowCallback(name, duration);
+    }
   }
 
   #queueDueTimers(): void {

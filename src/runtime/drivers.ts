@@ -1,5 +1,13 @@
 import { NodeDriver } from '../drivers/node/index.ts';
-import { type Driver, type DriverFeature, NotSupportedError } from '../interface/index.ts';
+import { ReadinessDriver } from '../drivers/readiness/index.ts';
+import {
+  type Driver,
+  type DriverFeature,
+  type DriverHost,
+  NotSupportedError,
+  SystemError,
+} from '../interface/index.ts';
+import { EpollPoller, type Poller, PollPoller, SelectPoller } from '../selectors/index.ts';
 
 /** One kind of loop: its driver's name, and whether it works here. */
 export interface DriverInfo {
@@ -22,12 +30,12 @@ const known: readonly Entry[] = [
     unavailable: null,
     create: () => new NodeDriver(),
   },
+  byReadiness('epoll', 'epoll(7), spoken to directly', () => new EpollPoller()),
+  byReadiness('poll', 'poll(2), spoken to directly', () => new PollPoller()),
+  byReadiness('select', 'select(2), spoken to directly: descriptors below 1024', () => new SelectPoller()),
   ...(
     [
-      ['epoll', 'epoll(7), spoken to directly'],
       ['kqueue', 'kqueue(2), spoken to directly'],
-      ['poll', 'poll(2), spoken to directly'],
-      ['select', 'select(2), spoken to directly'],
       ['uring', 'io_uring(7), spoken to directly'],
       ['simulation', 'virtual time and a simulated network'],
     ] as const
@@ -38,6 +46,17 @@ const known: readonly Entry[] = [
     create: () => refuse(name, notYet),
   })),
 ];
+
+function byReadiness(name: string, description: string, makePoller: () => Poller): Entry {
+  return {
+    name,
+    description,
+    get unavailable() {
+      return whyNot(makePoller);
+    },
+    create: () => new ReadinessDriver(name, makePoller),
+  };
+}
 
 /** Every kind of loop there is, and which of them work here. */
 export function listDrivers(): DriverInfo[] {
@@ -70,13 +89,39 @@ export function driversOffering(feature: DriverFeature | 'blocking'): string[] {
 }
 
 function offers(driver: Driver, feature: DriverFeature | 'blocking'): boolean {
-  driver.attach({ dispatch() {}, inTurn: true, report() {} });
+  driver.attach(nobody);
   try {
     return feature === 'blocking' ? driver.canBlock : driver[feature] !== null;
   } finally {
     driver.close();
   }
 }
+
+/** Asks the kernel once: what it answers here and now, and no list of platforms, decides. */
+function whyNot(makePoller: () => Poller): string | null {
+  try {
+    const poller = makePoller();
+    try {
+      poller.wait(0);
+    } finally {
+      poller.close();
+    }
+    return null;
+  } catch (error) {
+    // Trouble of the moment, as EMFILE is, is for whoever makes a loop to meet.
+    return error instanceof SystemError && error.code !== 'ENOSYS' ? null : (error as Error).message;
+  }
+}
+
+const nobody: DriverHost = {
+  dispatch() {},
+  inTurn: true,
+  enqueue() {},
+  callLater: () => ({ cancel() {} }),
+  refsChanged() {},
+  pollDescriptorChanged() {},
+  report() {},
+};
 
 function refuse(name: string, why: string): never {
   throw new NotSupportedError('driver', name, `Cannot make a loop with the ${name} driver: ${why}`);

@@ -1,4 +1,4 @@
-import { Coroutine, Future, Task, wrapFuture } from '../coroutines/index.ts';
+import { Coroutine, ensureFuture, Future, reportLost, Task, wrapFuture } from '../coroutines/index.ts';
 import {
   type Awaitable,
   type BaseProtocol,
@@ -8,6 +8,7 @@ import {
   type DatagramProtocol,
   type DatagramTransport,
   type Descriptor,
+  type Direction,
   type Driver,
   type DriverFeature,
   type EventLoop as EventLoopInterface,
@@ -23,6 +24,7 @@ import {
   type ResolveOptions,
   type Runnable,
   type SendableFile,
+  type SendfileOptions,
   type Server as ServerInterface,
   type ServerOptions,
   type Signal,
@@ -45,11 +47,13 @@ import {
   type UnixConnectionOptions,
   type UnixServerOptions,
   type Waitable,
+  type WakeupOperations,
   type WriteTransport,
 } from '../interface/index.ts';
 import {
   alreadyRunning,
   attach,
+  BlockingRunner,
   type Callback,
   Context,
   copyContext,
@@ -68,14 +72,34 @@ import {
   type SchedulerOwner,
   warn,
 } from '../loop/index.ts';
-import { StreamTransport, type TransportLoop } from '../transports/index.ts';
+import { type OpenTransport, StreamTransport, type TransportLoop } from '../transports/index.ts';
 import { checkHost, checkPort, resolve } from './addresses.ts';
+import { beginTransport } from './begin-transport.ts';
 import { checkConnectionOptions, connectToHost } from './connect.ts';
+import { checkDatagramOptions, createDatagramEndpoint } from './datagrams.ts';
+import { makeDefaultExecutor } from './default-executor.ts';
+import { DescriptorCallback, descriptorNumber } from './descriptors.ts';
 import { driversOffering, environment } from './drivers.ts';
 import { backlogDefault, checkServerOptions, listenOn, listenOnHosts } from './listen.ts';
 import { extension } from './loop-extension.ts';
 import { OperationFuture } from './operation-future.ts';
+import { checkPipe, connectReadPipe, connectWritePipe } from './pipes.ts';
+import { isRunnable, isSource, needsMicrotasks } from './runnable.ts';
+import { fileRange, sendfile, sockSendfile } from './sendfile.ts';
 import { discard, Server, type ServerKeeper } from './server.ts';
+import {
+  checkStreamSocket,
+  listenOnGiven,
+  openGiven,
+  sockAccept,
+  sockConnect,
+  sockRecv,
+  sockRecvfrom,
+  sockRecvfromInto,
+  sockRecvInto,
+  sockSendall,
+  sockSendto,
+} from './sockets.ts';
 
 const slowCallbackDurationDefault = 100;
 
@@ -86,7 +110,7 @@ export interface LoopInsides {
   /** callbacks that are queued to run */
   readonly queued: number;
   /** the closing ones too */
-  readonly transports: readonly StreamTransport[];
+  readonly transports: readonly OpenTransport[];
   readonly servers: readonly Server[];
   readonly signals: readonly Signal[];
 }
@@ -106,8 +130,10 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   readonly #driver: Driver;
   readonly #scheduler: Scheduler;
   readonly #guest: GuestRunner;
+  readonly #blocking: BlockingRunner;
+  #runner: GuestRunner | BlockingRunner;
   /** open, and closing ones until their channel is gone */
-  readonly #transports = new Set<StreamTransport>();
+  readonly #transports = new Set<OpenTransport>();
   readonly #keeper: ServerKeeper = {
     serverOpened: (server) => {
       this.#servers.add(server);
@@ -134,22 +160,44 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   /** @internal whether to open the debug socket; undefined: as the environment says, or when somebody asks */
   debugSocket: boolean | undefined;
   #attached = false;
+  /** Whether promises make progress while this runs; a blocked thread may be unable to run their reactions. */
+  #drains = true;
+  #stopEarly = false;
   #closed = false;
   #onStop: (() => void) | null = null;
   #taskFactory: TaskFactory | null = null;
   #exceptionHandler: ExceptionHandler | null = null;
   #defaultExecutor: Executor | null = null;
+  /** by this loop, because none was given */
+  #madeExecutor: Executor | null = null;
 
   constructor(driver: Driver, options?: EventLoopOptions) {
     this.#driver = driver;
     this.#scheduler = new Scheduler(driver, this, nodeHost.drainMicrotasks ?? (() => {}));
-    this.#guest = new GuestRunner(this.#scheduler, this, nodeHost);
+    this.#guest = new GuestRunner(this.#scheduler, driver, this, nodeHost);
+    this.#blocking = new BlockingRunner(this.#scheduler, this, nodeHost);
+    this.#runner = this.#guest;
     this.#scheduler.debug = options?.debug ?? environment('TULIPA_DEBUG') !== undefined;
     driver.attach(this.#scheduler);
   }
 
   get driverName(): string {
     return this.#driver.name;
+  }
+
+  /** @internal */
+  get canBlock(): boolean {
+    return this.#driver.canBlock;
+  }
+
+  /** @internal How other threads reach this loop; null: by messages that the host delivers. */
+  get wakeups(): WakeupOperations | null {
+    return this.#driver.wakeups ?? null;
+  }
+
+  /** @internal It turns, and the host does not. */
+  get blocks(): boolean {
+    return this.#blocking.turning;
   }
 
   get turns(): number {
@@ -181,29 +229,86 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   runForever(): void {
     this.#mustNotRun();
     this.#mustBlock('runForever');
+    this.#block();
   }
 
   runUntilComplete<T>(awaitable: Awaitable<T> | TaskSource<T>): T {
     this.#mustNotRun();
     this.#mustBlock('runUntilComplete');
-    throw new TypeError(`Cannot run ${String(awaitable)}`);
+    if (!isRunnable(awaitable))
+      throw new TypeError('Cannot run this: it is nothing that can be run or waited for');
+    if (needsMicrotasks(awaitable) && !nodeHost.drainsHere()) throw stuck();
+    const main = isSource(awaitable) ? this.createTask(awaitable) : ensureFuture(awaitable, { loop: this });
+    const stop = () => {
+      if (!main.cancelled()) main.exception(); // looked at: it is thrown below, and nobody need report it
+      this.stop();
+    };
+    main.addDoneCallback(stop);
+    try {
+      this.#block();
+    } catch (error) {
+      // Thrown out of the loop, past it: main cannot be told, and its own error would be news that nobody waits for.
+      if (main.done() && !main.cancelled()) main.exception();
+      throw error;
+    } finally {
+      main.removeDoneCallback(stop);
+    }
+    if (!main.done())
+      throw new StateError('ERR_LOOP_STOPPED', 'Cannot finish main: the loop was stopped before');
+    return main.result();
   }
 
   runOnce(timeout: number | null = null): void {
     this.#mustNotRun();
-    if (timeout !== 0) this.#mustBlock('runOnce with a timeout other than 0');
-    this.#guest.turnOnce();
+    if (!this.#driver.canBlock) {
+      if (timeout !== 0) this.#mustBlock('runOnce with a timeout other than 0');
+      this.#guest.turnOnce();
+      return;
+    }
+    if (timeout !== null) checkedTime(timeout, 'timeout');
+    this.#own(() => this.#blocking.runOnce(timeout === null ? null : Math.max(0, timeout)));
+  }
+
+  /** Owns the thread until `stop`. */
+  #block(): void {
+    this.#own(() => {
+      this.#onStop = () => this.#blocking.stop(() => {});
+      if (this.#stopEarly) this.#blocking.runOnce(0);
+      else this.#blocking.run();
+    });
+  }
+
+  /** Is this thread's running loop while `run` does. */
+  #own(run: () => void): void {
+    attach(this);
+    this.#attached = true;
+    this.#drains = nodeHost.drainsHere();
+    extension?.running(this);
+    try {
+      run();
+    } finally {
+      this.#drains = true;
+      this.#onStop = null;
+      this.#stopEarly = false;
+      this.#attached = false;
+      detach(this);
+      extension?.stopped(this);
+    }
   }
 
   stop(): void {
-    if (!this.#attached) return;
+    if (!this.#attached) {
+      // As asyncio has it: the next run makes one turn.
+      this.#stopEarly = this.#driver.canBlock;
+      return;
+    }
     // Outside a turn: after one that does not wait.
     if (this.#scheduler.inTurn) this.#onStop?.();
     else this.enqueue({ run: () => this.#onStop?.() });
   }
 
   isRunning(): boolean {
-    return this.#attached || this.#guest.turning;
+    return this.#attached || this.#guest.turning || this.#blocking.turning;
   }
 
   isClosed(): boolean {
@@ -215,10 +320,15 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       throw new StateError('ERR_LOOP_RUNNING', 'Cannot close the event loop: it is running');
     if (this.#closed) return;
     for (const signal of [...this.#signals.keys()]) this.removeSignalHandler(signal);
+    reportLost(this);
     this.#closed = true;
     this.#scheduler.clear();
     extension?.closed(this);
     this.#driver.close();
+    this.#shutDownExecutor();
+  }
+
+  #shutDownExecutor(): void {
     this.#defaultExecutor?.shutdown({ wait: false }).then(undefined, (exception: unknown) => {
       this.callExceptionHandler({ message: 'Exception while the default executor was shut down', exception });
     });
@@ -240,25 +350,41 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     return new Coroutine('shutdownDefaultExecutor', waitAtMost(this, ended, timeout));
   }
 
-  /** @internal Makes this the guest of the thread's host; `onStop` is called after `stop`. */
-  attach(onStop: () => void): void {
+  /**
+   * @internal Runs this in the thread from now on: as a guest of its host, or, `blocking`, from the host's next turn on and
+   * to its exclusion. `onStop` is called after `stop`.
+   *
+   * @throws {NotSupportedError} the driver cannot be run so
+   */
+  attach(onStop: () => void, blocking: boolean): void {
     this.#mustBeOpen();
+    if (blocking) this.#mustBlock('run blocking');
     attach(this);
     this.#attached = true;
     this.#onStop = onStop;
+    this.#runner = blocking ? this.#blocking : this.#guest;
+    try {
+      this.#runner.start();
+    } catch (error) {
+      this.#detached();
+      throw error;
+    }
     extension?.running(this);
-    this.#guest.start();
   }
 
   /** @internal Ends that with the turn that is under way, if one is; then calls `onDetached`. */
   detach(onDetached: () => void): void {
     this.#onStop = null;
-    this.#guest.stop(() => {
-      this.#attached = false;
-      detach(this);
+    this.#runner.stop(() => {
+      this.#detached();
       extension?.stopped(this);
       onDetached();
     });
+  }
+
+  #detached(): void {
+    this.#attached = false;
+    detach(this);
   }
 
   /**
@@ -436,8 +562,10 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       if (source instanceof Coroutine) source.close();
       this.#mustBeOpen();
     }
+    if (!this.#drains && needsMicrotasks(source)) throw stuck();
     if (this.#taskFactory !== null) return this.#taskFactory(this, source, options) as Task<T>;
-    return new Task<T>(source, { ...options, loop: this });
+    const { name, context, eagerStart } = options;
+    return new Task<T>(source, { name, context, eagerStart, loop: this });
   }
 
   setTaskFactory(factory: TaskFactory | null): void {
@@ -464,21 +592,39 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   ): FutureInterface<Awaited<Result>> {
     this.#mustBeOpen();
     this.#checkCallback(callback as Callback);
-    const chosen = executor ?? this.#defaultExecutor;
-    if (chosen === null) {
+    // Its job is a promise.
+    if (!this.#drains) throw stuck();
+    const chosen = executor ?? this.#defaultExecutor ?? this.#ownExecutor();
+    if (chosen.needsHost === true && this.#blocking.turning) {
       throw new NotSupportedError(
         'executors',
         this.driverName,
-        'Cannot run in the default executor: none was set, and no driver brings one',
+        'Cannot run in this executor: its jobs end by the host’s loop, which the run blocks; use await run(main) with runner: guest',
       );
     }
     return wrapFuture(chosen.submit(callback, ...args), { loop: this });
+  }
+
+  #ownExecutor(): Executor {
+    if (makeDefaultExecutor === null) {
+      throw new NotSupportedError(
+        'executors',
+        this.driverName,
+        'Cannot run in the default executor: none was set, and nothing makes one',
+      );
+    }
+    const executor = makeDefaultExecutor();
+    this.#defaultExecutor = executor;
+    this.#madeExecutor = executor;
+    return executor;
   }
 
   setDefaultExecutor(executor: Executor | null): void {
     if (executor !== null && (typeof executor !== 'object' || typeof executor.submit !== 'function')) {
       throw new TypeError('Cannot set the default executor: it is neither an executor nor null');
     }
+    // Nobody else could shut down the one that was made here.
+    if (this.#madeExecutor !== null && this.#madeExecutor === this.#defaultExecutor) this.#shutDownExecutor();
     this.#defaultExecutor = executor;
   }
 
@@ -503,8 +649,9 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       throw new RangeError(`Cannot handle ${String(signal)}: there is no such signal here`);
     const context = copyContext();
     const watch = signals.watch(signal, () => {
-      // It may have been removed or replaced while it was queued.
-      if (this.#signals.get(signal) === watch) this.callSoonIn(context, callback, ...args);
+      // At once: queued again, it could be removed or replaced before it runs.
+      if (this.#signals.get(signal) === watch)
+        new LoopHandle(this.#scheduler, callback as Callback, args, context).run();
     });
     this.#signals.get(signal)?.cancel();
     this.#signals.set(signal, watch);
@@ -521,69 +668,92 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   // Descriptors and sockets
 
   addReader<Args extends unknown[]>(
-    _descriptor: Descriptor,
-    _callback: (...args: Args) => void,
-    ..._args: Args
+    descriptor: Descriptor,
+    callback: (...args: Args) => void,
+    ...args: Args
   ): void {
-    this.#need('descriptors', 'addReader');
+    this.#watch(descriptor, 'read', 'addReader', callback as Callback, args);
   }
 
   addWriter<Args extends unknown[]>(
-    _descriptor: Descriptor,
-    _callback: (...args: Args) => void,
-    ..._args: Args
+    descriptor: Descriptor,
+    callback: (...args: Args) => void,
+    ...args: Args
   ): void {
-    this.#need('descriptors', 'addWriter');
+    this.#watch(descriptor, 'write', 'addWriter', callback as Callback, args);
   }
 
-  removeReader(_descriptor: Descriptor): boolean {
+  removeReader(descriptor: Descriptor): boolean {
+    return this.#unwatch(descriptor, 'read', 'removeReader');
+  }
+
+  removeWriter(descriptor: Descriptor): boolean {
+    return this.#unwatch(descriptor, 'write', 'removeWriter');
+  }
+
+  #watch(
+    descriptor: Descriptor,
+    direction: Direction,
+    method: string,
+    callback: Callback,
+    args: unknown[],
+  ): void {
+    const descriptors = this.#need('descriptors', method);
+    this.#checkCallback(callback);
+    const fd = descriptorNumber(descriptor, 'watch');
+    descriptors.watch(fd, direction, new DescriptorCallback(this.#scheduler, callback, args));
+  }
+
+  #unwatch(descriptor: Descriptor, direction: Direction, method: string): boolean {
     if (this.#closed) return false;
-    return this.#need('descriptors', 'removeReader');
+    const descriptors = this.#need('descriptors', method);
+    return descriptors.unwatch(descriptorNumber(descriptor, 'stop watching'), direction);
   }
 
-  removeWriter(_descriptor: Descriptor): boolean {
-    if (this.#closed) return false;
-    return this.#need('descriptors', 'removeWriter');
+  sockRecv(socket: Socket, byteCount: number): Future<Uint8Array> {
+    return sockRecv(this, this.#need('sockets', 'sockRecv'), socket, byteCount);
   }
 
-  sockRecv(_socket: Socket, _byteCount: number): Future<Uint8Array> {
-    return this.#need('sockets', 'sockRecv');
+  sockRecvInto(socket: Socket, buffer: Uint8Array): Future<number> {
+    return sockRecvInto(this, this.#need('sockets', 'sockRecvInto'), socket, buffer);
   }
 
-  sockRecvInto(_socket: Socket, _buffer: Uint8Array): Future<number> {
-    return this.#need('sockets', 'sockRecvInto');
+  sockRecvfrom(socket: Socket, byteCount: number): Future<[data: Uint8Array, address: SocketAddress]> {
+    return sockRecvfrom(this, this.#need('sockets', 'sockRecvfrom'), socket, byteCount);
   }
 
-  sockRecvfrom(_socket: Socket, _byteCount: number): Future<[Uint8Array, SocketAddress]> {
-    return this.#need('sockets', 'sockRecvfrom');
+  sockRecvfromInto(socket: Socket, buffer: Uint8Array): Future<[byteCount: number, address: SocketAddress]> {
+    return sockRecvfromInto(this, this.#need('sockets', 'sockRecvfromInto'), socket, buffer);
   }
 
-  sockRecvfromInto(_socket: Socket, _buffer: Uint8Array): Future<[number, SocketAddress]> {
-    return this.#need('sockets', 'sockRecvfromInto');
+  sockSendall(socket: Socket, data: Uint8Array): Future<void> {
+    return sockSendall(this, this.#need('sockets', 'sockSendall'), socket, data);
   }
 
-  sockSendall(_socket: Socket, _data: Uint8Array): Future<void> {
-    return this.#need('sockets', 'sockSendall');
+  sockSendto(socket: Socket, data: Uint8Array, address: SocketAddress): Future<number> {
+    return sockSendto(this, this.#need('sockets', 'sockSendto'), socket, data, address);
   }
 
-  sockSendto(_socket: Socket, _data: Uint8Array, _address: SocketAddress): Future<number> {
-    return this.#need('sockets', 'sockSendto');
+  sockConnect(socket: Socket, address: SocketAddress): Future<void> {
+    const sockets = this.#need('sockets', 'sockConnect');
+    return sockConnect(this, sockets, () => this.#need('names', 'sockConnect'), socket, address);
   }
 
-  sockConnect(_socket: Socket, _address: SocketAddress): Future<void> {
-    return this.#need('sockets', 'sockConnect');
+  sockAccept(socket: Socket): Future<[connection: Socket, address: SocketAddress]> {
+    return sockAccept(this, this.#need('sockets', 'sockAccept'), socket);
   }
 
-  sockAccept(_socket: Socket): Future<[Socket, SocketAddress]> {
-    return this.#need('sockets', 'sockAccept');
+  sockSendfile(socket: Socket, file: SendableFile, options: SendfileOptions = {}): Coroutine<number> {
+    const sockets = this.#need('sockets', 'sockSendfile');
+    checkStreamSocket(this, socket, 'send the file');
+    const sending = sockSendfile(this, sockets, socket, fileRange(file, options), options.fallback !== false);
+    return new Coroutine('sockSendfile', sending);
   }
 
-  sockSendfile(_socket: Socket, _file: SendableFile): Waitable<number> {
-    return this.#need('sockets', 'sockSendfile');
-  }
-
-  sendfile(_transport: Transport, _file: SendableFile): Waitable<number> {
-    return this.#need('sockets', 'sendfile');
+  sendfile(transport: Transport, file: SendableFile, options: SendfileOptions = {}): Coroutine<number> {
+    this.#need('sockets', 'sendfile');
+    const sending = sendfile(this, transport, fileRange(file, options), options.fallback !== false);
+    return new Coroutine('sendfile', sending);
   }
 
   // Names
@@ -622,7 +792,9 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       throw new RangeError(`Cannot connect: give ${named ? 'either' : 'one of'} host and port, or a socket`);
     }
     checkConnectionOptions(options);
-    if (options.socket !== undefined) this.#need('sockets', 'createConnection with a socket');
+    if (options.socket !== undefined) {
+      return this.#connectedBy('createConnection with a socket', factory, options.socket);
+    }
     const streams = this.#need('streams', 'createConnection');
     const names = this.#need('names', 'createConnection');
     return new Coroutine(
@@ -638,6 +810,9 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     this.#checkFactory(factory);
     this.#checkTls(options);
     const path = this.#checkPath(options, 'connect');
+    if (options.socket !== undefined) {
+      return this.#connectedBy('createUnixConnection with a socket', factory, options.socket, 'unix');
+    }
     const streams = this.#need('streams', 'createUnixConnection');
     const loop = this;
     function* connect(): Generator<Suspension, StreamChannel, unknown> {
@@ -656,7 +831,9 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       throw new RangeError('Cannot create the server: give either host and port, or a socket');
     }
     checkServerOptions(options);
-    if (options.socket !== undefined) this.#need('sockets', 'createServer with a socket');
+    if (options.socket !== undefined) {
+      return this.#serveOn('createServer with a socket', factory, options.socket, options);
+    }
     const streams = this.#need('streams', 'createServer');
     const names = this.#need('names', 'createServer');
     const server = new Server(
@@ -679,6 +856,9 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     const path = this.#checkPath(options, 'create the server');
     const { backlog = backlogDefault, maxConnections } = options;
     checkServerOptions({ backlog, maxConnections });
+    if (options.socket !== undefined) {
+      return this.#serveOn('createUnixServer with a socket', factory, options.socket, options, 'unix');
+    }
     const streams = this.#need('streams', 'createUnixServer');
     const loop = this;
     const listening = {
@@ -700,11 +880,47 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   }
 
   connectAcceptedSocket<P extends StreamProtocol>(
-    _factory: () => P,
-    _socket: Socket,
-    _options?: TlsOptions,
-  ): Waitable<[transport: Transport, protocol: P]> {
-    return this.#need('sockets', 'connectAcceptedSocket');
+    factory: () => P,
+    socket: Socket,
+    options: TlsOptions = {},
+  ): Coroutine<[transport: Transport, protocol: P]> {
+    this.#checkFactory(factory);
+    this.#checkTls(options);
+    return this.#connectedBy('connectAcceptedSocket', factory, socket);
+  }
+
+  #connectedBy<P extends StreamProtocol>(
+    method: string,
+    factory: () => P,
+    socket: Socket,
+    family?: 'unix',
+  ): Coroutine<[transport: Transport, protocol: P]> {
+    const sockets = this.#need('sockets', method);
+    checkStreamSocket(this, socket, 'connect', family);
+    return new Coroutine(method, this.#connected(factory, openGiven(sockets, socket)));
+  }
+
+  #serveOn(
+    method: string,
+    factory: () => StreamProtocol,
+    socket: Socket,
+    options: UnixServerOptions,
+    family?: 'unix',
+  ): Coroutine<ServerInterface> {
+    const sockets = this.#need('sockets', method);
+    checkStreamSocket(this, socket, 'create the server', family);
+    const listening = {
+      backlog: options.backlog ?? backlogDefault,
+      keepFile: options.cleanupSocket === false,
+    };
+    const server = new Server(
+      this,
+      factory,
+      (sink) => listenOnGiven(this, sockets, socket, listening, sink),
+      this.#keeper,
+      options.maxConnections,
+    );
+    return new Coroutine(method, this.#started(server, options.startServing !== false));
   }
 
   startTls(_transport: Transport, _protocol: StreamProtocol, _context: TlsContext): Waitable<Transport> {
@@ -726,16 +942,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       discard(channel);
       throw error;
     }
-    const started = new Future<void>({ loop: this });
-    transport.begin(() => {
-      if (!started.done()) started.setResult();
-    });
-    try {
-      yield* started;
-    } catch (error) {
-      transport.close();
-      throw error;
-    }
+    yield* beginTransport(this, transport);
     return [transport, protocol];
   }
 
@@ -748,24 +955,39 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   // Datagrams, pipes, subprocesses
 
   createDatagramEndpoint<P extends DatagramProtocol>(
-    _factory: () => P,
-    _options: DatagramOptions,
-  ): Waitable<[transport: DatagramTransport, protocol: P]> {
-    return this.#need('datagrams', 'createDatagramEndpoint');
+    factory: () => P,
+    options: DatagramOptions,
+  ): Coroutine<[transport: DatagramTransport, protocol: P]> {
+    this.#checkFactory(factory);
+    checkDatagramOptions(options);
+    const datagrams = this.#need('datagrams', 'createDatagramEndpoint');
+    if (options.socket !== undefined && datagrams.adopt === null)
+      throw this.#notSupported('sockets', 'createDatagramEndpoint with a socket');
+    const names = () => this.#need('names', 'createDatagramEndpoint');
+    return new Coroutine(
+      'createDatagramEndpoint',
+      createDatagramEndpoint(this, datagrams, names, factory, options, this.#keeper),
+    );
   }
 
   connectReadPipe<P extends StreamProtocol>(
-    _factory: () => P,
-    _pipe: Descriptor,
-  ): Waitable<[transport: ReadTransport, protocol: P]> {
-    return this.#need('pipes', 'connectReadPipe');
+    factory: () => P,
+    pipe: Descriptor,
+  ): Coroutine<[transport: ReadTransport, protocol: P]> {
+    this.#checkFactory(factory);
+    checkPipe(pipe);
+    const pipes = this.#need('pipes', 'connectReadPipe');
+    return new Coroutine('connectReadPipe', connectReadPipe(this, pipes, factory, pipe, this.#keeper));
   }
 
   connectWritePipe<P extends BaseProtocol>(
-    _factory: () => P,
-    _pipe: Descriptor,
-  ): Waitable<[transport: WriteTransport, protocol: P]> {
-    return this.#need('pipes', 'connectWritePipe');
+    factory: () => P,
+    pipe: Descriptor,
+  ): Coroutine<[transport: WriteTransport, protocol: P]> {
+    this.#checkFactory(factory);
+    checkPipe(pipe);
+    const pipes = this.#need('pipes', 'connectWritePipe');
+    return new Coroutine('connectWritePipe', connectWritePipe(this, pipes, factory, pipe, this.#keeper));
   }
 
   subprocessExec<P extends SubprocessProtocol>(
@@ -925,7 +1147,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     if ((options.path === undefined) === (options.socket === undefined)) {
       throw new RangeError(`Cannot ${doing}: give either a path or a socket`);
     }
-    if (options.path === undefined) this.#need('sockets', `${doing} with a socket`);
+    if (options.path === undefined) return '';
     if (typeof options.path !== 'string') throw new TypeError(`Cannot ${doing}: the path is not a string`);
     if (options.path === '' || options.path.indexOf('\0') > 0) {
       throw new RangeError(
@@ -1002,6 +1224,13 @@ function shown(value: unknown): string {
   } catch {
     return `<${typeof value}>`;
   }
+}
+
+function stuck(): StateError {
+  return new StateError(
+    'ERR_NO_MICROTASKS',
+    'Cannot run an async function, or wait for a promise, here: the thread is blocked inside a promise reaction, or at the top level of an ES module, where the runtime runs no other; use a coroutine, or await run(main)',
+  );
 }
 
 function checkedTime(time: number, what: string): number {

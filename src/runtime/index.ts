@@ -1,7 +1,9 @@
 /** Puts it all together: the event loop, the policy, and `run`. */
-export { type DriverInfo, listDrivers } from './drivers.ts';
+export { setDefaultExecutorFactory } from './default-executor.ts';
+export { type DriverInfo, driversOffering, environment, listDrivers } from './drivers.ts';
 export { EventLoop } from './event-loop.ts';
 export { type LoopExtension, setLoopExtension } from './loop-extension.ts';
 export { type NewEventLoopOptions, newEventLoop } from './new-event-loop.ts';
 export { DefaultEventLoopPolicy, getEventLoopPolicy, setEventLoopPolicy } from './policy.ts';
-export { Runner, type RunnerOptions, run } from './run.ts';
+export { Runner, type RunnerKind, type RunnerOptions, run } from './run.ts';
+export { setTaskDrawer } from './stuck.ts';

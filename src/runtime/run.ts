@@ -1,4 +1,4 @@
-import { allTasks, currentTask, ensureFuture, isCoroutine, Task, wait } from '../coroutines/index.ts';
+import { allTasks, currentTask, ensureFuture, Future, Task, wrapFuture } from '../coroutines/index.ts';
 import {
   type Awaitable,
   type Context,
@@ -10,23 +10,38 @@ import {
   type Suspension,
   type TaskSource,
 } from '../interface/index.ts';
-import { alreadyRunning, copyContext, runningLoop } from '../loop/index.ts';
+import { alreadyRunning, copyContext, nodeHost, runningLoop } from '../loop/index.ts';
+import { environment } from './drivers.ts';
 import { EventLoop } from './event-loop.ts';
+import { watchHostIdle } from './host-idle.ts';
 import { extension } from './loop-extension.ts';
 import { newEventLoop } from './new-event-loop.ts';
 import { getEventLoopPolicy } from './policy.ts';
+import { isRunnable, isSource } from './runnable.ts';
+import { deadlock, describeTasks, warnIfLate } from './stuck.ts';
+import { dieOfUncaughtInterrupts } from './uncaught-interrupt.ts';
 
 /** How long closing connections may take to send the rest when a run ends. */
 const closingGrace = 2_000;
 /** How long the default executor may take to end its work. */
 const executorGrace = 300_000;
 const cancelRounds = 100;
+/** How long tasks may take to end once they were cancelled before somebody is told. */
+const patienceDefault = 5_000;
+
+export type RunnerKind = 'guest' | 'blocking';
 
 export interface RunnerOptions {
   /** the driver of the loop; `TULIPA_LOOP`, else the best that works here, unless given */
   driver?: string | undefined;
   /** makes the loop, in place of `driver` */
   loopFactory?: (() => EventLoopInterface) | undefined;
+  /**
+   * 'guest': in turns of the host's own loop, beside everything else in the program. 'blocking': owns the thread from the
+   * host's next turn until main has ended; faster, and nothing of the host's runs meanwhile. Unless given, TULIPA_RUNNER,
+   * else guest; in a worker thread blocking, where the driver can.
+   */
+  runner?: RunnerKind | undefined;
   /** debug mode of the loop; as the environment says unless given */
   debug?: boolean | undefined;
   /**
@@ -34,6 +49,11 @@ export interface RunnerOptions {
    * given, as TULIPA_DEBUG_SOCKET says (1 or 0), and by default when `tulipa ps` asks for it, by a signal.
    */
   debugSocket?: boolean | undefined;
+  /**
+   * After so many milliseconds a warning tells which tasks a run still waits for that was interrupted, or whose main is
+   * done; 5 000 unless given, null: never
+   */
+  shutdownPatience?: number | null | undefined;
 }
 
 /**
@@ -41,10 +61,14 @@ export interface RunnerOptions {
  * tasks that are left are cancelled and awaited, connections that are closing may send the rest.
  *
  * The loop runs as a guest of the host's own, so that everything else in the program keeps working. The first SIGINT
- * cancels `main`; if that ends it, `run` rejects with an InterruptedError. The second one ends the process.
+ * cancels `main`; if that ends it, `run` rejects with an InterruptedError, which ends the process by SIGINT if nobody
+ * catches it. The second one ends the process at once.
+ *
+ * When nothing is left in the process that could ever wake `main`, it is cancelled too, and `run` rejects with an error
+ * that shows what the tasks wait for.
  *
  * @param main a coroutine, an uncalled generator or async function, or anything that can be waited for
- * @throws {StateError} a loop runs in this thread already
+ * @throws {StateError} a loop runs in this thread already; nothing could wake main any more (`ERR_DEADLOCK`)
  * @throws {TypeError} nothing that can be run
  */
 export async function run<T>(main: TaskSource<T> | Awaitable<T>, options?: RunnerOptions): Promise<T> {
@@ -57,6 +81,8 @@ export class Runner {
   #loop: EventLoop | null = null;
   #context: Context | null = null;
   #state: 'idle' | 'running' | 'closed' = 'idle';
+  /** A run ended so, and has told of what is stuck. */
+  #deadlocked = false;
 
   constructor(options: RunnerOptions = {}) {
     this.#options = options;
@@ -111,13 +137,60 @@ export class Runner {
     this.#state = 'running';
     return await runAttached(
       loop,
+      this.#blocks(loop),
       () => startMain(loop, main, context),
-      true,
+      (started, giveUp) => this.#watchMain(loop, started, giveUp),
       () => {
         this.#state = 'idle';
         onEnd();
       },
     );
+  }
+
+  /** Cancels main at the first SIGINT, and when nothing is left that could wake it. */
+  #watchMain(loop: EventLoop, main: FutureInterface<unknown>, giveUp: () => void): MainWatch {
+    let ending: ((cause?: unknown) => Error) | null = null;
+    let late: Operation | null = null;
+    const signal = loop.watchUnhandled('SIGINT', () => {
+      if (late !== null) {
+        signal?.cancel();
+        loop.interruptProcess();
+        return;
+      }
+      late = warnIfLate(loop, this.#patience, 'The run was interrupted and has not ended yet; its tasks:');
+      ending = (cause) => new InterruptedError('SIGINT', { cause });
+      dieOfUncaughtInterrupts();
+      main.cancel(new InterruptedError('SIGINT'));
+    });
+    const idle = watchHostIdle(() => {
+      if (ending !== null) {
+        // Cancelling it has not helped: it waits for something that nobody can take away from it.
+        idle.cancel();
+        giveUp();
+        return;
+      }
+      this.#deadlocked = true;
+      void describeTasks(loop).then((tasks) => {
+        if (main.done() || ending !== null) return;
+        ending = (cause) => deadlock(tasks, cause);
+        main.cancel(deadlock());
+        // What cannot be cancelled leaves nothing queued, and the host would end without asking again.
+        loop.callSoon(() => {});
+      });
+    });
+    return {
+      cancel() {
+        signal?.cancel();
+        idle.cancel();
+        late?.cancel();
+      },
+      errorOf: (error) => (ending !== null && onlyCancelledByUs(main) ? ending(error) : null),
+    };
+  }
+
+  get #patience(): number | null {
+    const { shutdownPatience } = this.#options;
+    return shutdownPatience === undefined ? patienceDefault : shutdownPatience;
   }
 
   /** Cancels and awaits what is left, and closes the loop. Idempotent. */
@@ -131,8 +204,9 @@ export class Runner {
     try {
       await runAttached(
         loop,
-        () => loop.createTask(() => shutDown(loop), { name: 'shutdown' }),
-        false,
+        this.#blocks(loop),
+        () => loop.createTask(() => this.#shutDown(loop), { name: 'shutdown' }),
+        null,
         () => {},
       );
     } finally {
@@ -140,8 +214,59 @@ export class Runner {
     }
   }
 
+  *#shutDown(loop: EventLoop): Generator<Suspension, void, unknown> {
+    const late = warnIfLate(loop, this.#patience, 'The run has not ended yet; it waits for these tasks:');
+    try {
+      yield* this.#endTasks(loop);
+    } finally {
+      late.cancel();
+    }
+    extension?.windsDown(loop);
+    yield* loop.finishTransports(closingGrace);
+    yield* loop.shutdownDefaultExecutor(executorGrace);
+  }
+
+  *#endTasks(loop: EventLoop): Generator<Suspension, void, unknown> {
+    const self = currentTask();
+    const leftOver = () => [...allTasks(loop)].filter((task) => task !== self);
+    // Cleaning up may start tasks; what goes on starting them without end is left after so many rounds.
+    for (let round = 0; round < cancelRounds; round++) {
+      const left = leftOver();
+      if (left.length === 0) return;
+      for (const task of left) task.cancel('the run has ended');
+      const ended = yield* allEnd(loop, left);
+      for (const task of left) {
+        const exception = task.done() && !task.cancelled() ? task.exception() : null;
+        if (exception !== null) {
+          loop.callExceptionHandler({
+            message: 'Unhandled exception while the run was shut down',
+            exception,
+            task,
+          });
+        }
+      }
+      if (ended) continue;
+      if (this.#deadlocked) return;
+      const tasks = yield* wrapFuture(describeTasks(loop), { loop });
+      loop.callExceptionHandler({
+        message: `Cannot end these tasks: they were cancelled, and nothing is left that could wake them\n${tasks}`,
+      });
+      return;
+    }
+    for (const task of leftOver())
+      loop.callExceptionHandler({ message: 'Cannot end the task: it starts others without end', task });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #blocks(loop: EventLoop): boolean {
+    const { runner = environment('TULIPA_RUNNER') } = this.#options;
+    if (runner === undefined) return nodeHost.prefersBlocking && loop.canBlock;
+    if (runner !== 'guest' && runner !== 'blocking')
+      throw new RangeError(`Cannot run: there is no runner '${runner}'; there are guest and blocking`);
+    return runner === 'blocking';
   }
 
   #makeLoop(): EventLoop {
@@ -161,43 +286,40 @@ export class Runner {
   }
 }
 
-function isRunnable(main: unknown): boolean {
-  if (typeof main === 'function') return true;
-  if (typeof main !== 'object' || main === null) return false;
-  return (
-    typeof (main as { then?: unknown }).then === 'function' ||
-    typeof (main as { next?: unknown }).next === 'function'
-  );
-}
-
 function startMain<T>(
   loop: EventLoop,
   main: TaskSource<T> | Awaitable<T>,
   context: Context,
 ): FutureInterface<T> {
-  if (typeof main === 'function' || isCoroutine(main) || 'next' in main) {
-    return loop.createTask(main as TaskSource<T>, { context });
-  }
-  return ensureFuture(main as Awaitable<T>, { loop });
+  return isSource(main) ? loop.createTask(main, { context }) : ensureFuture(main, { loop });
 }
 
-/** Runs the loop as a guest until the future that `start` makes is done; `onEnd` is called when it runs no more. */
+/** Watches over a main while it runs. */
+interface MainWatch extends Operation {
+  /** What the run fails with if it was ended early by us; null: it was not. `cause` if main is done. */
+  errorOf(cause?: unknown): Error | null;
+}
+
+/**
+ * Runs the loop until the future that `start` makes is done; `onEnd` is called when it runs no more. `watch` is given a
+ * way to end the run without that.
+ */
 function runAttached<T>(
   loop: EventLoop,
+  blocking: boolean,
   start: () => FutureInterface<T>,
-  interruptible: boolean,
+  watch: ((main: FutureInterface<T>, giveUp: () => void) => MainWatch) | null,
   onEnd: () => void,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     let main: FutureInterface<T> | null = null;
-    let watch: Operation | null = null;
-    let interrupts = 0;
+    let watching: MainWatch | null = null;
     let ended = false;
     // By `stop`, or because main is done; the loop may be run again after the former, and main be done then.
     const end = () => {
       if (ended) return;
       ended = true;
-      watch?.cancel();
+      watching?.cancel();
       main?.removeDoneCallback(onDone);
       // Settled outside the turn: what goes on from there may run a loop itself.
       loop.detach(settle);
@@ -210,18 +332,20 @@ function runAttached<T>(
       onEnd();
       if (main === null) return;
       if (!main.done()) {
-        reject(new StateError('ERR_LOOP_STOPPED', 'Cannot finish main: the loop was stopped before'));
+        const error = watching?.errorOf();
+        reject(
+          error ?? new StateError('ERR_LOOP_STOPPED', 'Cannot finish main: the loop was stopped before'),
+        );
         return;
       }
       try {
         resolve(main.result());
       } catch (error) {
-        const interrupted = interrupts > 0 && main.cancelled() && onlyInterrupted(main);
-        reject(interrupted ? new InterruptedError('SIGINT', { cause: error }) : error);
+        reject((main.cancelled() ? watching?.errorOf(error) : null) ?? error);
       }
     };
     try {
-      loop.attach(end);
+      loop.attach(end, blocking);
     } catch (error) {
       onEnd();
       throw error;
@@ -234,47 +358,35 @@ function runAttached<T>(
       return;
     }
     main.addDoneCallback(onDone);
-    if (!interruptible) return;
-    watch = loop.watchUnhandled('SIGINT', () => {
-      if (++interrupts === 1) {
-        main.cancel(new InterruptedError('SIGINT'));
-      } else {
-        watch?.cancel();
-        loop.interruptProcess();
-      }
-    });
+    if (watch !== null) watching = watch(main, end);
   });
 }
 
-/** Whether nobody but the signal has cancelled it. */
-function onlyInterrupted(main: FutureInterface<unknown>): boolean {
+/** Whether nobody else has cancelled it. */
+function onlyCancelledByUs(main: FutureInterface<unknown>): boolean {
   return !(main instanceof Task) || main.uncancel() === 0;
 }
 
-function* shutDown(loop: EventLoop): Generator<Suspension, void, unknown> {
-  const self = currentTask();
-  // Cleaning up may start tasks; what goes on starting them without end is left after so many rounds.
-  for (let round = 0; round < cancelRounds; round++) {
-    const left = [...allTasks(loop)].filter((task) => task !== self);
-    if (left.length === 0) break;
-    for (const task of left) task.cancel('the run has ended');
-    yield* wait(left);
-    for (const task of left) {
-      const exception = task.cancelled() ? null : task.exception();
-      if (exception !== null) {
-        loop.callExceptionHandler({
-          message: 'Unhandled exception while the run was shut down',
-          exception,
-          task,
-        });
-      }
-    }
+/** Waits until they are done; false: nothing is left in the process that could end them all. */
+function* allEnd(
+  loop: EventLoop,
+  tasks: readonly Future<unknown>[],
+): Generator<Suspension, boolean, unknown> {
+  const outcome = new Future<boolean>({ loop });
+  const settle = (ended: boolean) => {
+    if (!outcome.done()) outcome.setResult(ended);
+  };
+  let pending = tasks.length;
+  for (const task of tasks) {
+    task.addDoneCallback(() => {
+      task.markRetrieved(); // we report it
+      if (--pending === 0) settle(true);
+    });
   }
-  for (const task of allTasks(loop)) {
-    if (task !== self)
-      loop.callExceptionHandler({ message: 'Cannot end the task: it starts others without end', task });
+  const idle = watchHostIdle(() => settle(false));
+  try {
+    return yield* outcome;
+  } finally {
+    idle.cancel();
   }
-  extension?.windsDown(loop);
-  yield* loop.finishTransports(closingGrace);
-  yield* loop.shutdownDefaultExecutor(executorGrace);
 }

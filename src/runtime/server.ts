@@ -9,6 +9,7 @@ import {
   StateError,
   type StreamChannel,
   type StreamProtocol,
+  type StreamSink,
   type Suspension,
 } from '../interface/index.ts';
 import { copyContext, enterContext, leaveContext } from '../loop/index.ts';
@@ -28,7 +29,7 @@ export interface ServerKeeper extends TransportKeeper {
  *
  * @see asyncio.Server
  */
-export class Server implements ServerInterface, ListenerSink, TransportKeeper {
+export class Server implements ServerInterface, ListenerSink, TransportKeeper<StreamTransport> {
   readonly #loop: EventLoop & TransportLoop;
   readonly #factory: () => StreamProtocol;
   readonly #open: Open;
@@ -206,13 +207,27 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper {
   }
 
   *#stop(grace: number): Generator<Suspension, void, unknown> {
-    this.close();
+    try {
+      for (const listener of this.#listeners) yield* this.#finished(listener);
+    } finally {
+      this.close();
+    }
     const timer = this.#loop.callLater(grace, () => this.abortClients());
     try {
       yield* this.#waitClosed();
     } finally {
       timer.cancel();
     }
+  }
+
+  /** Takes over the connections that the kernel has made already. */
+  *#finished(listener: Listener): Generator<Suspension, void, unknown> {
+    if (this.#state !== 'serving' || listener.finish === undefined) return;
+    const finished = new Future<void>({ loop: this.#loop });
+    listener.finish(() => {
+      if (!finished.done()) finished.setResult();
+    });
+    yield* finished;
   }
 
   #wakeIfClosed(): void {
@@ -236,9 +251,20 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper {
   }
 }
 
+const nobody: StreamSink = {
+  data() {},
+  room: () => null,
+  filled() {},
+  end() {},
+  failed() {},
+  writeProgress() {},
+  shutdownDone() {},
+  closed() {},
+};
+
 /** Closes a connection before anybody gets it. */
 export function discard(channel: StreamChannel): void {
-  channel.start({ data() {}, end() {}, failed() {}, writeProgress() {}, shutdownDone() {}, closed() {} });
+  channel.start(nobody);
   channel.abort();
 }
 

@@ -2,11 +2,14 @@
 export { type ByteSink, type ByteSinkOptions, writerTo } from './byte-sink.ts';
 export { type ByteSource, type ByteSourceOptions, readerFrom } from './byte-source.ts';
 export type { ClientHandler } from './client-handler.ts';
+export { type Datagram, DatagramEndpoint, type DatagramEndpointOptions } from './datagram-endpoint.ts';
 export { FlowControl, type FlowControlOptions } from './flow-control.ts';
 export { fromReadableStream } from './from-readable-stream.ts';
 export { fromWritableStream } from './from-writable-stream.ts';
 export { LineTooLongError } from './line-too-long-error.ts';
 export { openConnection, openUnixConnection, type Stream, type StreamLimit } from './open-connection.ts';
+export { openDatagram } from './open-datagram.ts';
+export { openReadPipe, openStderr, openStdin, openStdout, openWritePipe } from './open-pipe.ts';
 export type { Separator } from './separators.ts';
 export { startServer, startUnixServer } from './start-server.ts';
 export type { StreamIterator } from './stream-iterator.ts';

@@ -11,7 +11,6 @@ import {
 } from '../interface/index.ts';
 import { getRunningLoop } from '../loop/index.ts';
 import { ByteQueue, type Match } from './byte-queue.ts';
-import { cancellationPoint } from './cancellation-point.ts';
 import { LineTooLongError } from './line-too-long-error.ts';
 import { compileSeparators, NEWLINE, type Separator, type Separators } from './separators.ts';
 import { StreamIterator } from './stream-iterator.ts';
@@ -332,7 +331,6 @@ export class StreamReader implements Disposable {
     this.#resume();
     try {
       yield* waiter;
-      yield* cancellationPoint();
     } finally {
       this.#waiter = null;
     }

@@ -1,6 +1,8 @@
 const slabBytes = 16 * 1024;
 const slabShareMax = 2 * 1024;
 
+const { allocUnsafeSlow } = globalThis.Buffer ?? {};
+
 let slab = newSlab();
 let used = 0;
 
@@ -9,7 +11,11 @@ let used = 0;
  * what copying it does.
  */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
-  if (bytes.length > slabShareMax) return new Uint8Array(bytes);
+  if (bytes.length > slabShareMax) {
+    const copy = uncleared(bytes.length);
+    copy.set(bytes);
+    return copy;
+  }
   if (used + bytes.length > slab.length) {
     slab = newSlab();
     used = 0;
@@ -18,6 +24,13 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
   copy.set(bytes);
   used += bytes.length;
   return copy;
+}
+
+/** Memory that is written next, whole: clearing it first costs as much as filling it. */
+function uncleared(byteCount: number): Uint8Array {
+  if (allocUnsafeSlow === undefined) return new Uint8Array(byteCount);
+  const { buffer, byteOffset } = allocUnsafeSlow(byteCount);
+  return new Uint8Array(buffer, byteOffset, byteCount);
 }
 
 /** Who transferred one copy to another thread would take the other receivers' along: the buffer is cloned, or refused. */

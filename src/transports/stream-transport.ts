@@ -1,10 +1,11 @@
 import {
   type BaseProtocol,
   type BufferedProtocol,
-  type ExceptionContext,
+  type Completion,
   type ExtraInfo,
+  type FileRange,
+  type FileSending,
   type Protocol,
-  type Runnable,
   StateError,
   type StreamChannel,
   type StreamProtocol,
@@ -14,24 +15,12 @@ import {
 import { copyContext, enterContext, leaveContext, warn } from '../loop/index.ts';
 import { copyBytes } from './copy-bytes.ts';
 import { writeLimits } from './flow-control.ts';
+import { OutgoingFile, type ReadFile } from './outgoing-file.ts';
+import { TransportCall } from './transport-call.ts';
+import type { TransportKeeper, TransportLoop } from './transport-loop.ts';
 
 /** Writes after the end that are dropped in silence; from the next one on there is a warning. */
 const silentWritesMax = 4;
-
-/** What a transport needs of the loop it belongs to. */
-export interface TransportLoop {
-  enqueue(runnable: Runnable): void;
-  callExceptionHandler(context: ExceptionContext): void;
-  getDebug(): boolean;
-  /** turns begun so far */
-  readonly turns: number;
-}
-
-/** Who wants to know when a transport begins and ends: its server, and the loop. */
-export interface TransportKeeper {
-  attach(transport: StreamTransport): void;
-  detach(transport: StreamTransport): void;
-}
 
 /**
  * A stream, over any driver's channel. Flow control and the rules of when a protocol is called are here, once.
@@ -49,13 +38,15 @@ export interface TransportKeeper {
 export class StreamTransport implements Transport, StreamSink {
   readonly #loop: TransportLoop;
   readonly #channel: StreamChannel;
-  readonly #keepers: readonly TransportKeeper[];
+  readonly #keepers: readonly TransportKeeper<StreamTransport>[];
   readonly #context = copyContext();
   #protocol: StreamProtocol;
   #buffered: BufferedProtocol | null = null;
   #queued: Uint8Array[] = [];
   #queuedBytes = 0;
   #sendingBytes = 0;
+  /** goes where writes would, so that there are none meanwhile */
+  #file: OutgoingFile | null = null;
   #flushQueued = false;
   #turnOfWrite = -1;
   #limits = writeLimits();
@@ -73,7 +64,7 @@ export class StreamTransport implements Transport, StreamSink {
     loop: TransportLoop,
     channel: StreamChannel,
     protocol: StreamProtocol,
-    keepers: readonly TransportKeeper[],
+    keepers: readonly TransportKeeper<StreamTransport>[],
   ) {
     this.#loop = loop;
     this.#channel = channel;
@@ -89,9 +80,12 @@ export class StreamTransport implements Transport, StreamSink {
    * `connectionMade` therefore comes before the first read.
    */
   begin(started: () => void): void {
-    this.#later('protocol.connectionMade() failed', () => this.#protocol.connectionMade?.(this));
-    this.#later('Cannot start reading', () => this.#startReading());
-    this.#later('Cannot tell who opened the connection', started);
+    this.#later('protocol.connectionMade', 'protocol.connectionMade() failed', () => {
+      this.#tellOfCall('connectionMade');
+      this.#protocol.connectionMade?.(this);
+    });
+    this.#later('StreamTransport.startReading', 'Cannot start reading', () => this.#startReading());
+    this.#later('StreamTransport.started', 'Cannot tell who opened the connection', started);
   }
 
   getExtraInfo<Name extends keyof ExtraInfo>(name: Name): ExtraInfo[Name] | null;
@@ -124,7 +118,7 @@ export class StreamTransport implements Transport, StreamSink {
     this.#closing = true;
     this.#channel.pauseReading();
     this.#flush();
-    if (this.getWriteBufferSize() === 0) this.#lose(null, false);
+    this.#loseIfSent();
   }
 
   abort(): void {
@@ -141,7 +135,7 @@ export class StreamTransport implements Transport, StreamSink {
     if (this.#closing || !this.#readingPaused) return;
     this.#readingPaused = false;
     if (this.#held === null) this.#startReading();
-    else this.#later('Cannot go on reading', () => this.#deliverHeld());
+    else this.#later('StreamTransport.resumeReading', 'Cannot go on reading', () => this.#deliverHeld());
   }
 
   isReading(): boolean {
@@ -150,8 +144,7 @@ export class StreamTransport implements Transport, StreamSink {
 
   write(data: Uint8Array): void {
     if (!(data instanceof Uint8Array)) throw new TypeError('Cannot write: the data is not a Uint8Array');
-    if (this.#eofWritten)
-      throw new StateError('ERR_WRITE_AFTER_EOF', 'Cannot write: writeEof was called before');
+    if (this.#eofWritten || this.#file !== null) this.#refuseWrite('write');
     if (data.length === 0) return;
     if (this.#closing) {
       if (++this.#writesAfterEnd > silentWritesMax) {
@@ -206,6 +199,29 @@ export class StreamTransport implements Transport, StreamSink {
     return this.#queuedBytes + this.#sendingBytes;
   }
 
+  /**
+   * @internal Sends a file behind what was written. Until that has ended nothing can be written; reading goes on.
+   *
+   * @param read how it is read if the kernel does not send it by itself; null: then that is an error
+   * @throws {StateError} closing, `writeEof` was called, or another file is under way
+   */
+  sendFile(range: FileRange, read: ReadFile | null, completion: Completion<number>): FileSending {
+    if (this.#closing)
+      throw new StateError('ERR_TRANSPORT_CLOSED', 'Cannot send the file: the transport is closing');
+    if (this.#eofWritten || this.#file !== null) this.#refuseWrite('send the file');
+    const file = new OutgoingFile(
+      range,
+      read,
+      completion,
+      () => this.#proceedWithFile(),
+      () => this.#fileEnded(),
+    );
+    this.#file = file;
+    this.#flush();
+    this.#proceedWithFile();
+    return file;
+  }
+
   /** Whether a pending connection keeps the host alive; true at first. */
   setRef(ref: boolean): void {
     if (ref) this.#channel.ref();
@@ -218,8 +234,36 @@ export class StreamTransport implements Transport, StreamSink {
     if (this.#closing) return;
     const previous = enterContext(this.#context);
     try {
+      this.#tellOfCall(this.#buffered === null ? 'dataReceived' : 'bufferUpdated');
       if (this.#buffered !== null) this.#fill(chunk, lent);
       else (this.#protocol as Protocol).dataReceived?.(lent ? copyBytes(chunk) : chunk);
+    } catch (error) {
+      this.#broken('Fatal error: the protocol could not take the data', error);
+    } finally {
+      leaveContext(previous);
+    }
+  }
+
+  room(): Uint8Array | null {
+    if (this.#buffered === null || this.#closing) return null;
+    const previous = enterContext(this.#context);
+    try {
+      return roomOf(this.#buffered);
+    } catch (error) {
+      this.#broken('Fatal error: the protocol could not take the data', error);
+      return null;
+    } finally {
+      leaveContext(previous);
+    }
+  }
+
+  filled(byteCount: number): void {
+    // The protocol may have been replaced, or all have ended, by the call for its buffer.
+    if (this.#closing || this.#buffered === null) return;
+    const previous = enterContext(this.#context);
+    try {
+      this.#tellOfCall('bufferUpdated');
+      this.#buffered.bufferUpdated(byteCount);
     } catch (error) {
       this.#broken('Fatal error: the protocol could not take the data', error);
     } finally {
@@ -233,6 +277,7 @@ export class StreamTransport implements Transport, StreamSink {
     const previous = enterContext(this.#context);
     let keepOpen: unknown;
     try {
+      this.#tellOfCall('eofReceived');
       keepOpen = this.#protocol.eofReceived?.();
     } catch (error) {
       this.#broken('Fatal error: protocol.eofReceived() failed', error);
@@ -255,9 +300,9 @@ export class StreamTransport implements Transport, StreamSink {
     this.#sendingBytes = pending;
     if (pending === 0) this.#flush();
     this.#resumeIfDrained();
-    if (this.getWriteBufferSize() > 0) return;
-    if (this.#closing) this.#lose(null, false);
-    else this.#shutDownIfSent();
+    this.#proceedWithFile();
+    this.#loseIfSent();
+    this.#shutDownIfSent();
   }
 
   shutdownDone(): void {
@@ -282,10 +327,7 @@ export class StreamTransport implements Transport, StreamSink {
         (this.#protocol as Protocol).dataReceived?.(lent ? copyBytes(rest) : rest);
         return;
       }
-      const buffer = protocol.getBuffer(-1);
-      if (!(buffer instanceof Uint8Array) || buffer.length === 0) {
-        throw new StateError('ERR_EMPTY_BUFFER', 'Cannot read: getBuffer returned no room');
-      }
+      const buffer = roomOf(protocol);
       const part = rest.subarray(0, buffer.length);
       buffer.set(part);
       rest = rest.subarray(part.length);
@@ -308,7 +350,7 @@ export class StreamTransport implements Transport, StreamSink {
   #queueFlush(): void {
     if (this.#flushQueued) return;
     this.#flushQueued = true;
-    this.#later('Cannot write', () => {
+    this.#later('StreamTransport.flush', 'Cannot write', () => {
       this.#flushQueued = false;
       this.#flush();
       if (!this.#lost) this.#resumeIfDrained();
@@ -325,8 +367,40 @@ export class StreamTransport implements Transport, StreamSink {
     this.#sendingBytes = this.#channel.write(chunks);
   }
 
+  #proceedWithFile(): void {
+    if (this.#file === null || this.#lost || this.getWriteBufferSize() > 0) return;
+    const block = this.#file.proceed(this.#channel);
+    if (block === null) return;
+    this.#sendingBytes = this.#channel.write([block]);
+    // By the queue, so that others get their turn.
+    if (this.#sendingBytes === 0) {
+      this.#later('StreamTransport.sendFile', 'Cannot send the file', () => this.#proceedWithFile());
+    }
+  }
+
+  #fileEnded(): void {
+    this.#file = null;
+    this.#loseIfSent();
+    this.#shutDownIfSent();
+  }
+
+  #refuseWrite(doing: string): never {
+    if (this.#eofWritten)
+      throw new StateError('ERR_WRITE_AFTER_EOF', `Cannot ${doing}: writeEof was called before`);
+    throw new StateError('ERR_SENDING_FILE', `Cannot ${doing}: a file is being sent`);
+  }
+
+  #isAllSent(): boolean {
+    return this.#file === null && this.getWriteBufferSize() === 0;
+  }
+
+  /** Ends a transport that is closing. */
+  #loseIfSent(): void {
+    if (this.#closing && this.#isAllSent()) this.#lose(null, false);
+  }
+
   #shutDownIfSent(): void {
-    if (!this.#eofWritten || this.#shutDown || this.getWriteBufferSize() > 0) return;
+    if (!this.#eofWritten || this.#shutDown || this.#lost || !this.#isAllSent()) return;
     this.#shutDown = true;
     this.#channel.shutdown();
   }
@@ -346,6 +420,7 @@ export class StreamTransport implements Transport, StreamSink {
   #guarded(name: 'pauseWriting' | 'resumeWriting'): void {
     const previous = enterContext(this.#context);
     try {
+      this.#tellOfCall(name);
       this.#protocol[name]?.();
     } catch (exception) {
       this.#report(`protocol.${name}() failed`, exception);
@@ -373,6 +448,9 @@ export class StreamTransport implements Transport, StreamSink {
     this.#sendingBytes = 0;
     this.#channel.pauseReading();
     this.#lose(error, true);
+    this.#file?.fail(
+      error ?? new StateError('ERR_TRANSPORT_CLOSED', 'Cannot send the file: the transport was aborted'),
+    );
   }
 
   /** @param abort the channel may have something in hand, which is to be dropped */
@@ -380,8 +458,9 @@ export class StreamTransport implements Transport, StreamSink {
     if (this.#lost) return;
     this.#lost = true;
     this.#held = null;
-    this.#later('protocol.connectionLost() failed', () => {
+    this.#later('protocol.connectionLost', 'protocol.connectionLost() failed', () => {
       try {
+        this.#tellOfCall('connectionLost');
         this.#protocol.connectionLost?.(error);
       } finally {
         if (abort) this.#channel.abort();
@@ -390,20 +469,25 @@ export class StreamTransport implements Transport, StreamSink {
     });
   }
 
+  #tellOfCall(method: string): void {
+    this.#loop.observer?.protocolCalled(this, this.#protocol, method);
+  }
+
   /** Queues a call in the context of whoever made this endpoint; what it throws is reported as `message`. */
-  #later(message: string, callback: () => void): void {
-    this.#loop.enqueue({
-      run: () => {
-        const previous = enterContext(this.#context);
-        try {
-          callback();
-        } catch (exception) {
-          this.#report(message, exception);
-        } finally {
-          leaveContext(previous);
-        }
-      },
-    });
+  #later(name: string, message: string, callback: () => void): void {
+    this.#loop.enqueue(new TransportCall(this, name, message, callback));
+  }
+
+  /** @internal Makes a call that was queued. */
+  makeCall({ message, callback }: TransportCall): void {
+    const previous = enterContext(this.#context);
+    try {
+      callback();
+    } catch (exception) {
+      this.#report(message, exception);
+    } finally {
+      leaveContext(previous);
+    }
   }
 
   toString(): string {
@@ -414,6 +498,14 @@ export class StreamTransport implements Transport, StreamSink {
 
 function isBuffered(protocol: BaseProtocol): protocol is BufferedProtocol {
   return typeof (protocol as Partial<BufferedProtocol>).getBuffer === 'function';
+}
+
+function roomOf(protocol: BufferedProtocol): Uint8Array {
+  const buffer = protocol.getBuffer(-1);
+  if (!(buffer instanceof Uint8Array) || buffer.length === 0) {
+    throw new StateError('ERR_EMPTY_BUFFER', 'Cannot read: getBuffer returned no room');
+  }
+  return buffer;
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

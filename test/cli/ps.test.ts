@@ -1,8 +1,21 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { type ProgramEnd, RunningProgram } from './running-program.ts';
 
 const TARGET = 'test/support/programs/debugged.ts';
@@ -58,6 +71,9 @@ function assertComplains(end: ProgramEnd, code: number, complaint: RegExp): void
   assert.deepEqual([end.code, end.stdout], [code, '']);
 }
 
+/** A user that owns nothing. */
+const nobody = 65534;
+const isRoot = process.getuid?.() === 0;
 const onLinux = process.platform === 'linux' ? false : 'needs /proc';
 
 describe('tulipa ps', { timeout: 120_000, concurrency: 2 }, () => {
@@ -123,7 +139,7 @@ describe('tulipa ps', { timeout: 120_000, concurrency: 2 }, () => {
     assertComplains(
       await tulipa(test, 'ps', pid, '--timeout', '300'),
       1,
-      /^tulipa: Cannot look into process \d+: it does not answer within 300 ms: its loop is blocked(?:, as it computes)?$/m,
+      /^tulipa: Cannot look into process \d+: it(?: \(\S+\))? has opened no debug socket within 300 ms: its loop is blocked(?:, as it computes)?, if it runs one$/m,
     );
   });
 
@@ -149,14 +165,20 @@ describe('tulipa ps', { timeout: 120_000, concurrency: 2 }, () => {
     assertComplains(
       await look(test, 'ps', pid),
       1,
-      /it runs no Tulipa loop, or one that must not be asked \(TULIPA_DEBUG_SOCKET=0\)$/m,
+      /: it \(\S+\) must not be asked: TULIPA_DEBUG_SOCKET is 0 in its environment$/m,
     );
     assert.equal(existsSync(folder), false);
   });
 
   it('sends nothing to a process that runs no loop', { skip: onLinux }, async (test) => {
     const { program, pid } = await start(test, 'no loop');
-    assertComplains(await look(test, 'ps', pid), 1, /Cannot look into process \d+: it runs no Tulipa loop/);
+    for (const command of ['ps', 'pstree'] as const) {
+      assertComplains(
+        await look(test, command, pid),
+        1,
+        /: it \(\S+\) runs no Tulipa loop that can be asked: none at all, or with debugSocket: false, or in /,
+      );
+    }
     program.kill('SIGTERM');
     assert.doesNotMatch((await program.end()).stdout, /signal/);
   });
@@ -172,16 +194,64 @@ describe('tulipa ps', { timeout: 120_000, concurrency: 2 }, () => {
     );
   });
 
-  it('says of a process of somebody else that it is not yours', {
-    skip: process.getuid?.() === 0 ? 'root may look into all' : onLinux,
+  it('says of a program that is none of JavaScript’s that it runs no loop', {
+    skip: onLinux,
   }, async (test) => {
-    assertComplains(await tulipa(test, 'ps', '1'), 1, /Cannot look into process 1: it is not yours$/m);
+    const stranger = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    test.after(() => stranger.kill());
+    assertComplains(
+      await look(test, 'ps', String(stranger.pid)),
+      1,
+      /: it \(\S*\w\S*\) runs no Tulipa loop$/m,
+    );
   });
 
+  it('says of a process that has ended, but is not yet buried, that it has', {
+    skip: onLinux,
+  }, async (test) => {
+    // The shell's child ends at once; the shell becomes a program that never asks for it.
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    test.after(() => parent.kill());
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = String(line).trim();
+    while (!/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) await setImmediate();
+    assertComplains(await look(test, 'ps', pid), 1, /: it has ended, and is there only until its parent /);
+  });
+
+  it('says whose a process is that is somebody else’s', { skip: onLinux }, async (test) => {
+    // Root asks as nobody; others ask about a process of root's.
+    const asked = isRoot ? process.pid : 1;
+    const asking = new RunningProgram(test, MAIN, ['ps', `${asked}`], isRoot ? { uid: nobody } : {});
+    assertComplains(
+      await asking.end(),
+      1,
+      /Cannot look into process \d+: it is of user 0, and only that user and root may look into it$/m,
+    );
+  });
+
+  // Nobody else can start another user's process, so that there is nothing to test.
+  if (isRoot) {
+    it('lets root look into the processes of all', { skip: onLinux }, async (test) => {
+      const folder = temporaryFolder(test);
+      chownSync(folder, nobody, nobody);
+      const program = new RunningProgram(test, TARGET, ['tasks'], {
+        env: { XDG_RUNTIME_DIR: folder, TULIPA_DEBUG_SOCKET: '', TULIPA_DEBUG: '' },
+        uid: nobody,
+      });
+      const [, pid = ''] = await program.says(/ready (\d+)/);
+      const { code, stdout } = await look(test, 'ps', pid);
+      assert.equal(code, 0);
+      assert.match(stdout, /3 tasks$/m);
+      assert.equal(statSync(join(folder, 'tulipa', `${pid}.sock`)).uid, nobody);
+    });
+  }
+
   it('takes no other words for a process', async (test) => {
-    for (const wrong of ['0', '-1', 'self', '1e3', '99999999999']) {
-      assertComplains(await tulipa(test, 'ps', '--', wrong), 2, /whole number from 1/);
-    }
+    const wrong = ['0', '-1', 'self', '1e3', '99999999999'];
+    const ends = await Promise.all(wrong.map((word) => tulipa(test, 'ps', '--', word)));
+    for (const end of ends) assertComplains(end, 2, /whole number from 1/);
     assertComplains(await tulipa(test, 'ps'), 2, /missing required argument 'pid'/);
   });
 

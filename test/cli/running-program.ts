@@ -19,19 +19,23 @@ export class RunningProgram {
   #stderr = '';
   #changed: (() => void) | null = null;
 
-  /** @param wrap what the command line is put into: `(line) => ['sh', '-c', …]` */
+  /**
+   * @param uid the user to run it as, which root can choose
+   * @param wrap what the command line is put into: `(line) => ['sh', '-c', …]`
+   */
   constructor(
     test: TestContext,
     file: string,
     args: readonly string[] = [],
-    options: { env?: Record<string, string>; wrap?: (words: string[]) => string[] } = {},
+    options: { env?: Record<string, string>; uid?: number; wrap?: (words: string[]) => string[] } = {},
   ) {
     const { command, args: words } = programCommand(file, ...args);
     const [program = '', ...rest] = options.wrap?.([command, ...words]) ?? [command, ...words];
-    const { TULIPA_LOOP: _, ...environment } = process.env;
+    const { TULIPA_LOOP: _, TULIPA_RUNNER: __, ...environment } = process.env;
     this.#child = spawn(program, rest, {
       cwd: repositoryRoot,
       env: { ...environment, ...options.env },
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {

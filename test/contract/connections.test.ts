@@ -1,3 +1,4 @@
 import { testConnections } from './connections-contract.ts';
+import { loopKinds } from './kinds.ts';
 
-testConnections('node');
+for (const kind of loopKinds) testConnections(kind);

@@ -19,6 +19,7 @@ import {
 } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
 import { run } from '../../src/runtime/index.ts';
+import type { LoopKind } from './kinds.ts';
 
 export type Steps<T = void> = Generator<Suspension, T, unknown>;
 
@@ -32,15 +33,12 @@ export type Test = (
  * How a contract suite says what holds on a loop of its driver. What hangs is cancelled, so that the run ends and the
  * next test can begin.
  */
-export function testOn(driver: string): Test {
+export function testOn(kind: LoopKind): Test {
   return (name, main, options) => {
     it(name, { timeout: 30_000, ...options }, (context) =>
-      run(
-        function* () {
-          yield* timeout(15_000, () => main(context));
-        },
-        { driver },
-      ),
+      run(function* () {
+        yield* timeout(15_000, () => main(context));
+      }, kind.options),
     );
   };
 }

@@ -1,3 +1,4 @@
+import { loopKinds } from './kinds.ts';
 import { testLoop } from './loop-contract.ts';
 
-testLoop('node');
+for (const kind of loopKinds) testLoop(kind);

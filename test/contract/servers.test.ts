@@ -1,3 +1,4 @@
+import { loopKinds } from './kinds.ts';
 import { testServers } from './servers-contract.ts';
 
-testServers('node');
+for (const kind of loopKinds) testServers(kind);

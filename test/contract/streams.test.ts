@@ -1,3 +1,4 @@
+import { loopKinds } from './kinds.ts';
 import { testStreams } from './streams-contract.ts';
 
-testStreams('node');
+for (const kind of loopKinds) testStreams(kind);

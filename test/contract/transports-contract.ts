@@ -16,6 +16,7 @@ import {
   text,
   Watched,
 } from './endpoints.ts';
+import type { LoopKind } from './kinds.ts';
 import { runTraffic } from './random-traffic.ts';
 
 const highWater = 64 * 1024;
@@ -27,16 +28,16 @@ const tooMuchBytes = 32 * mebibyte;
 /**
  * What transports promise protocols over real sockets, on whatever driver.
  *
- * @param driver the name by which `run` knows it
+ * @param kind the driver, and who turns it
  */
-export function testTransports(driver: string): void {
+export function testTransports(loop: LoopKind): void {
   for (const kind of kinds) {
-    describe(`transports over ${kind} on the ${driver} driver`, () => testKind(driver, kind));
+    describe(`transports over ${kind} on the ${loop} loop`, () => testTransport(loop, kind));
   }
 }
 
-function testKind(driver: string, kind: Kind): void {
-  const test = testOn(driver);
+function testTransport(loop: LoopKind, kind: Kind): void {
+  const test = testOn(loop);
 
   describe('a connection', () => {
     test('is made, delivers, ends and is lost, in this order, once each (B-EV-009)', function* () {
@@ -655,10 +656,9 @@ function testKind(driver: string, kind: Kind): void {
         }
       }
       variable.set('the server’s');
-      let far = new Recorder();
+      const far = new Seeing('server');
       const { server, connect } = yield* serve(kind, () => {
         see('server')('factory');
-        far = new Seeing('server');
         return far;
       });
       variable.set('the client’s');

@@ -1,3 +1,4 @@
+import { loopKinds } from './kinds.ts';
 import { testTransports } from './transports-contract.ts';
 
-testTransports('node');
+for (const kind of loopKinds) testTransports(kind);

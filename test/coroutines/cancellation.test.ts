@@ -3,6 +3,7 @@ import { describe } from 'node:test';
 import {
   allTasks,
   type Coroutine,
+  cancelScope,
   coroutine,
   createTask,
   currentTask,
@@ -92,15 +93,67 @@ describe('cancelling a task', () => {
     assert.deepEqual(order, ['inner', 'outer']);
   });
 
-  both('before its first step keeps the body from running (B-TASK-024)', function* (spelled) {
-    let ran = false;
+  both('before its first step is thrown at the first wait (B-TASK-024, differs)', function* (spelled) {
+    const seen: string[] = [];
+    const future = new Future<void>();
     const task = spelled.task(function* () {
-      ran = true;
-      yield;
+      seen.push('began');
+      try {
+        yield future;
+        seen.push('went on');
+      } finally {
+        yield sleep(0);
+        seen.push('cleaned up');
+      }
     });
     task.cancel('too early');
     assert.equal((yield* cancellation(task)).reason, 'too early');
-    assert.equal(ran, false);
+    assert.deepEqual(seen, ['began', 'cleaned up']);
+    assert.equal(future.cancelled(), true);
+  });
+
+  both(
+    'before its first step disposes of what it has begun to use (B-TASK-024, differs)',
+    function* (spelled) {
+      for (const make of [
+        () => new Future<void>(),
+        () => sleep(0),
+        () => createTask(sleep(60_000)),
+        () => timeout(60_000, () => new Future<void>()),
+      ]) {
+        let disposed = 0;
+        const task = spelled.task(function* () {
+          using _used = { [Symbol.dispose]: () => void disposed++ };
+          yield make();
+        });
+        task.cancel();
+        yield* cancellation(task);
+        assert.equal(disposed, 1);
+      }
+    },
+  );
+
+  both('before its first step leaves a body that never waits its result', function* (spelled) {
+    const task = spelled.task(returns('taken'));
+    task.cancel('too early');
+    assert.equal(yield task, 'taken');
+    assert.equal(task.cancelled(), false);
+    assert.equal(task.cancelling(), 1);
+  });
+
+  both('before its first step does so with every kind of source', function* (spelled) {
+    let began = 0;
+    function* work(): Generator<Suspension, void, unknown> {
+      began++;
+      yield;
+    }
+    const sources = [work(), work, coroutine(work)(), coroutine(work), () => spelled.source(() => work())()];
+    for (const source of sources) {
+      const task = createTask<void>(source as () => Generator<Suspension, void, unknown>);
+      task.cancel();
+      yield* cancellation(task);
+    }
+    assert.equal(began, sources.length);
   });
 
   both('in the turn in which its future is cancelled is one cancellation (B-TASK-026)', function* (spelled) {
@@ -268,7 +321,9 @@ describe('cancelling a task', () => {
   });
 
   both('taken back in part is thrown all the same (B-TASK-037)', function* (spelled) {
-    const task = spelled.task(returns(1));
+    const task = spelled.task(function* () {
+      yield sleep(0);
+    });
     task.cancel('one');
     task.cancel('two');
     assert.equal(task.uncancel(), 1);
@@ -628,6 +683,164 @@ describe('cancelling a task', () => {
   });
 });
 
+describe('cancelling a long chain of waits', () => {
+  const length = 15_000;
+  const links: Record<string, (spelled: Spelled, next: Future<unknown>) => Future<unknown>> = {
+    'of tasks': (spelled, next) =>
+      spelled.task(function* () {
+        yield next;
+      }) as Future<unknown>,
+    'of tasks and gathers': (spelled, next) =>
+      spelled.task(function* () {
+        yield gather([next]);
+      }) as Future<unknown>,
+    'of `then`': (_spelled, next) => next.then((result) => result),
+  };
+
+  for (const [name, link] of Object.entries(links)) {
+    both(`${name} goes from one end to the other and back`, function* (spelled) {
+      const start = new Future<unknown>();
+      let end: Future<unknown> = start;
+      for (let i = 0; i < length; i++) end = link(spelled, end);
+      const task = yield* spelled.started(function* () {
+        yield end;
+      });
+      task.cancel('enough');
+      assert.equal(start.cancelled(), true, 'it has arrived when `cancel` returns');
+      assert.equal((yield* cancellation(task)).reason, 'enough');
+    });
+
+    both(`${name} is no trouble where it ends by itself`, function* (spelled) {
+      const start = new Future<unknown>();
+      let end: Future<unknown> = start;
+      for (let i = 0; i < length; i++) end = link(spelled, end);
+      start.setResult('result');
+      yield end;
+    });
+  }
+
+  both('cancels branches in their order, and what they share as often as it is asked', function* (spelled) {
+    const seen: string[] = [];
+    const resisted: string[] = [];
+    const shared = yield* spelled.started(function* () {
+      for (const what of ['first', 'second']) {
+        const future = new Future<void>();
+        future.addDoneCallback(() => seen.push(what));
+        const error = yield* thrown(future);
+        resisted.push(String((error as CancelledError).reason));
+      }
+    });
+    const branches: Task<unknown>[] = [];
+    for (const name of ['left', 'right']) {
+      const leaf = new Future<void>();
+      leaf.addDoneCallback(() => seen.push(`${name} leaf`));
+      const inner = yield* spelled.started(function* () {
+        yield leaf;
+      });
+      branches.push(
+        (yield* spelled.started(function* () {
+          yield gather([inner, shared]);
+        })) as Task<unknown>,
+      );
+    }
+    const root = yield* spelled.started(function* () {
+      yield gather(branches);
+    });
+    root.cancel('enough');
+    assert.equal(shared.cancelling(), 2);
+    yield* cancellation(root);
+    yield* settle();
+    assert.deepEqual(seen, ['left leaf', 'first', 'right leaf']);
+    assert.equal(shared.done(), false, 'it waits for the second');
+    shared.cancel();
+    yield shared;
+    assert.deepEqual(resisted, ['enough', 'undefined']);
+  });
+});
+
+describe('cancelling a task again while it disposes', () => {
+  /** An async function that begins to wait, and once cancelled disposes of something, which waits too. */
+  const disposing = (used: Future<void>, failure?: Error) => async () => {
+    await using _used = {
+      async [Symbol.asyncDispose]() {
+        await used;
+      },
+    };
+    try {
+      await new Future<void>();
+    } catch (error) {
+      throw failure ?? error;
+    }
+  };
+
+  inTask('leaves it cancelled, for the reason of the first time', function* () {
+    const used = new Future<void>();
+    const task = createTask(disposing(used));
+    yield;
+    task.cancel('one');
+    for (let i = 0; i < 5; i++) yield;
+    task.cancel('two');
+    assert.equal(used.cancelled(), true);
+    yield* ended(task);
+    assert.equal(task.cancelled(), true);
+    assert.throws(() => task.result(), { name: 'CancelledError', reason: 'one' });
+  });
+
+  inTask('does not hide what else went wrong', function* () {
+    const used = new Future<void>();
+    const failure = new BadWeather();
+    const task = createTask(disposing(used, failure));
+    yield;
+    task.cancel('one');
+    for (let i = 0; i < 5; i++) yield;
+    task.cancel('two');
+    yield* ended(task);
+    assert.equal(task.cancelled(), false);
+    assert.throws(
+      () => task.result(),
+      (error) => (error as { suppressed?: unknown }).suppressed === failure,
+    );
+  });
+
+  for (const outer of ['the task', 'an outer scope'] as const) {
+    inTask(`in a scope by ${outer} lets that one win`, function* () {
+      const used = new Future<void>();
+      let past = false;
+      let stop: () => void = () => {};
+      const task = createTask(function* () {
+        yield* cancelScope(function* (around) {
+          if (outer === 'an outer scope') stop = () => around.cancel('two');
+          else stop = () => void task.cancel('two');
+          yield* timeout(0, disposing(used));
+        });
+        past = true;
+      });
+      while (!(used as Future<void>).waiterNames().length) yield;
+      stop();
+      yield* ended(task);
+      assert.equal(past, outer === 'an outer scope');
+      assert.equal(task.cancelled(), outer === 'the task');
+    });
+  }
+
+  both('knows what compilers throw where the language has no `using`', function* (spelled) {
+    const suppressed = (error: unknown, first: unknown) =>
+      Object.assign(new Error('An error was suppressed'), {
+        name: 'SuppressedError',
+        error,
+        suppressed: first,
+      });
+    const one = new CancelledError('one');
+    const task = spelled.task(
+      // biome-ignore lint/correctness/useYield: it does not wait
+      function* () {
+        throw suppressed(suppressed(new CancelledError('three'), new CancelledError('two')), one);
+      },
+    );
+    assert.equal(yield* cancellation(task), one);
+  });
+});
+
 describe('cancelling an async function', () => {
   inTask('that waits for a foreign promise throws at its next wait for something of ours', function* () {
     let finish: () => void = () => {};
@@ -818,7 +1031,9 @@ describe('the signal of a task', () => {
   });
 
   both('is aborted from the start where a cancellation is due', function* (spelled) {
-    const task = spelled.task(returns(1));
+    const task = spelled.task(function* () {
+      yield sleep(0);
+    });
     task.cancel('enough');
     assert.equal(task.signal.reason.reason, 'enough');
     yield* cancellation(task);

@@ -10,6 +10,7 @@ import {
   sleep,
   Task,
   taskGroup,
+  wait,
 } from '../../src/coroutines/index.ts';
 import { CancelledError } from '../../src/interface/index.ts';
 import { ContextVar, getRunningLoop } from '../../src/loop/index.ts';
@@ -191,6 +192,36 @@ describe('eagerStart', () => {
     future.setResult();
     yield* settle();
     assert.deepEqual(resolved, [undefined]);
+  });
+
+  inTask('of what is awaited makes it part of the waits of the function that awaits it', function* () {
+    // As if that had called it: what an `async` function called before the first wait awaits, both wait for.
+    const future = new Future<void>();
+    const seen: unknown[] = [];
+    const helper = async () => {
+      await null;
+      seen.push(currentTask());
+      await future;
+    };
+    const work = coroutine(function* () {
+      seen.push(currentTask());
+      const helping = helper();
+      helping.catch((error) => seen.push((error as CancelledError).reason));
+      yield* new Future<void>();
+    });
+    const task = createTask(async () => {
+      await work();
+    });
+    yield;
+    yield;
+    const [inner, helped] = seen;
+    assert.notEqual(inner, task);
+    assert.equal(helped, task);
+    task.cancel('enough');
+    assert.equal(future.cancelled(), true);
+    yield* wait([task]);
+    assert.equal(task.cancelled(), true);
+    assert.equal(seen[2], 'enough');
   });
 
   it('waits for its loop where that does not run', () => {

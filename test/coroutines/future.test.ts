@@ -18,6 +18,17 @@ import { both, collectReports, inLoop, inTask, settle, thrown } from './spelling
 class BadWeather extends Error {}
 
 describe('Future', () => {
+  inLoop('is iterated to its end once, and has nothing more to give', () => {
+    const future = new Future<string>();
+    const iterator = future[Symbol.iterator]();
+    assert.equal(iterator.next().value, future);
+    future.setResult('result');
+    const last = iterator.next();
+    assert.deepEqual([last.done, last.value], [true, 'result']);
+    const after = iterator.next();
+    assert.deepEqual([after.done, after.value], [true, undefined]);
+  });
+
   describe('the outcome', () => {
     inLoop('of a fresh one is none, and asking for it throws (B-FUT-001)', () => {
       const future = new Future();

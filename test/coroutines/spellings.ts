@@ -75,8 +75,8 @@ async function asAsyncFunction<T>(script: Script<T>): Promise<T> {
   return step.value;
 }
 
-const generator: Spelling = { name: 'yield*', source: (script) => () => asGenerator(script()) };
-const asyncFunction: Spelling = { name: 'await', source: (script) => () => asAsyncFunction(script()) };
+export const generator: Spelling = { name: 'yield*', source: (script) => () => asGenerator(script()) };
+export const asyncFunction: Spelling = { name: 'await', source: (script) => () => asAsyncFunction(script()) };
 const spellings = [generator, asyncFunction];
 
 /** The tools of one test, in its spelling. */

@@ -188,6 +188,28 @@ describe('Task', () => {
       yield* settle();
     });
 
+    it('as a failure is reported when the loop is closed before the turn has ended', () => {
+      const loop = newEventLoop();
+      const reports: ExceptionContext[] = [];
+      collectReports(loop, reports);
+      const errors = [new BadWeather(), new BadWeather()];
+      const tasks = errors.map((error) =>
+        // biome-ignore lint/correctness/useYield: it does not wait
+        loop.createTask(function* () {
+          throw error;
+        }),
+      );
+      const watched = tasks[1] as Task<unknown>;
+      loop.runOnce(0);
+      assert.equal(watched.exception(), errors[1]);
+      assert.deepEqual(reports, []);
+      loop.close();
+      assert.deepEqual(
+        reports.map(({ exception, task }) => [exception, task]),
+        [[errors[0], tasks[0]]],
+      );
+    });
+
     it('as a failure that a wait has handed over is reported when nobody looks', async () => {
       const reports: ExceptionContext[] = [];
       const loop = newEventLoop();

@@ -2,17 +2,21 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   allTasks,
+  createTask,
   currentTask,
   Future,
+  openTimeout,
   sleep,
   type Task,
   type Timeout,
   timeout,
   timeoutAt,
+  wait,
   wrapFuture,
 } from '../../src/coroutines/index.ts';
 import { CancelledError, GroupError, StateError, TimeoutError } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
+import { run } from '../../src/runtime/index.ts';
 import { both, fails, inLoop, inTask, returns, type Script, settle, thrown } from './spellings.ts';
 
 class BadWeather extends Error {}
@@ -702,6 +706,45 @@ describe('timeout', () => {
       assert.equal(error.reason, 'elsewhere');
     },
   );
+});
+
+describe('a cancellation that is taken back', () => {
+  for (const form of ['timeout', 'openTimeout'] as const) {
+    it(`leaves the deadline that has struck before it [${form}]`, () =>
+      run(function* () {
+        const scopes: Timeout[] = [];
+        let finish: () => void = () => {};
+        const foreign = new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+        async function body(scope: Timeout): Promise<string> {
+          scopes.push(scope);
+          await foreign;
+          // Both are due by now, and the one from outside is taken back.
+          assert.equal(currentTask()?.uncancel(), 0);
+          await sleep(5);
+          return 'not stopped';
+        }
+        const task = createTask<string>(
+          form === 'timeout'
+            ? () => timeout(60_000, body)
+            : async () => {
+                using scope = openTimeout(60_000);
+                return await body(scope);
+              },
+        );
+        yield;
+        yield;
+        scopes[0]?.reschedule(getRunningLoop().time());
+        yield;
+        yield;
+        assert.equal(scopes[0]?.expired(), true);
+        task.cancel('taken back');
+        finish();
+        yield* wait([task]);
+        assert.ok(task.exception() instanceof TimeoutError);
+      }));
+  }
 });
 
 function* returnsNothing() {

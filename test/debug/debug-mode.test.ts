@@ -204,10 +204,82 @@ describe('a callback that holds up the loop', () => {
       },
       { debug: true },
     );
-    assert.match(warnings[0] ?? '', /^SlowCallbackWarning: <Task .*"culprit".*> took \d+\.\d ms/);
-    assert.match(warnings[1] ?? '', /^SlowCallbackWarning: <LoopHandle slowCallback> took/);
+    assert.match(warnings[0] ?? '', /^SlowCallbackWarning: task \d+ culprit \(slowStep\) took \d+\.\d ms /);
+    assert.match(warnings[1] ?? '', /^SlowCallbackWarning: callback slowCallback took/);
     // Other turns of a busy machine may be slow as well.
-    assert.match(warnings.slice(2).join('\n'), /^SlowCallbackWarning: await in async culprit took/m);
+    assert.match(warnings.slice(2).join('\n'), /^SlowCallbackWarning: task \d+ async culprit \(.*\) took/m);
+  });
+
+  it('is told by the place where it stands, if it is a function without a name', async (test) => {
+    const warnings = collectWarnings(test);
+    await run(
+      function* main() {
+        limitOf(getRunningLoop());
+        const culprits = [
+          function* () {
+            holdUp();
+            yield;
+          },
+          async () => {
+            await sleep(0);
+            holdUp();
+          },
+          coroutine(function* () {
+            holdUp();
+            yield;
+          })(),
+        ];
+        for (const [index, culprit] of culprits.entries()) {
+          yield* createTask<void>(culprit, { name: `culprit ${index}` });
+        }
+      },
+      { debug: true },
+    );
+    for (const index of [0, 1, 2]) {
+      const place = new RegExp(`: task \\d+ culprit ${index} \\(debug-mode\\.test\\.[jt]s:(\\d+)\\) took`);
+      assert.match(warnings.join('\n'), place);
+    }
+  });
+
+  it('is told by the method of the protocol, if that is what took so long', async (test) => {
+    const warnings = collectWarnings(test);
+    class SlowProtocol {
+      readonly lost = new Future<void>();
+      connectionMade(transport: Transport): void {
+        transport.write(new Uint8Array(1));
+        holdUp();
+      }
+      dataReceived(): void {
+        holdUp();
+      }
+      eofReceived(): void {
+        holdUp();
+      }
+      connectionLost(): void {
+        holdUp();
+        this.lost.setResult();
+      }
+    }
+    await run(
+      function* () {
+        const loop = getRunningLoop();
+        limitOf(loop);
+        const server = yield* loop.createServer(() => new SlowProtocol(), { host: '127.0.0.1' });
+        const address = server.sockets[0] as { host: string; port: number };
+        const [transport, protocol] = yield* loop.createConnection(() => new SlowProtocol(), address);
+        while (warnings.filter((text) => text.includes('dataReceived')).length < 2) yield* sleep(0);
+        transport.close();
+        yield* protocol.lost;
+        server.close();
+        yield* server.waitClosed();
+      },
+      { debug: true },
+    );
+    for (const method of ['connectionMade', 'dataReceived', 'eofReceived', 'connectionLost']) {
+      const where = 'transport 127\\.0\\.0\\.1:\\d+ → 127\\.0\\.0\\.1:\\d+';
+      assert.match(warnings.join('\n'), new RegExp(`: SlowProtocol\\.${method} on ${where} took `));
+    }
+    assert.doesNotMatch(warnings.join('\n'), /<Object>|#/);
   });
 
   it('is nobody’s concern outside debug mode (B-LOOP-022)', async (test) => {

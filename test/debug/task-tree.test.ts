@@ -124,10 +124,10 @@ describe('the tree of tasks', () => {
         const lines = String(taskTree()).split('\n');
         const shapes = [
           /^\d+ Task-\d+ \(main\): running at /,
-          /^\d+ parent: waits for sleep, due in .* for [\d.]+ m?s/,
-          /^├─ \d+ worker by task group: waits for sleep, due in .* for [\d.]+ m?s/,
-          /^└─ \d+ second by task group: waits for gather of 1 for [\d.]+ m?s/,
-          /^ {3}└─ \d+ worker by gather \(see above\)$/,
+          /^\d+ parent \(task-tree\.test\.[jt]s:\d+\): waits for sleep, due in .* for [\d.]+ m?s/,
+          /^├─ \d+ worker \(task-tree\.test\.[jt]s:\d+\) by task group: waits for sleep, due in .* for [\d.]+ m?s/,
+          /^└─ \d+ second \(task-tree\.test\.[jt]s:\d+\) by task group: waits for gather of 1 for [\d.]+ m?s/,
+          /^ {3}└─ \d+ worker \(task-tree\.test\.[jt]s:\d+\) by gather \(see above\)$/,
         ];
         assert.equal(lines.length, shapes.length);
         for (const [index, shape] of shapes.entries()) assert.match(lines[index] ?? '', shape);

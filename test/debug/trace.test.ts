@@ -89,8 +89,11 @@ describe('a trace', () => {
         ),
       ]);
       const server = yield* loop.createServer(() => ({}), { host: '127.0.0.1' });
+      class Client {
+        connectionMade() {}
+      }
       const [transport] = (yield* loop.createConnection(
-        () => ({}),
+        () => new Client(),
         server.sockets[0] as { host: string; port: number },
       )) as [Transport, unknown];
       server.closeClients();
@@ -102,6 +105,9 @@ describe('a trace', () => {
       assert.equal(named(file, 'X', 'aCallback')[0]?.cat, 'callback');
       assert.equal(named(file, 'X', 'aTimer')[0]?.cat, 'timer');
       assert.ok(file.traceEvents.some(({ cat, ph }) => cat === 'io' && ph === 'X'));
+      assert.equal(named(file, 'X', 'Client.connectionMade')[0]?.cat, 'callback');
+      assert.ok(named(file, 'X', 'protocol.connectionLost').length >= 1);
+      assert.deepEqual(named(file, 'X', /^<|^$|object/i), []);
       assert.equal(named(file, 'i', /^opened server /).length, 1);
       assert.ok(named(file, 'i', /^opened transport /).length >= 1);
       const steps = named(file, 'X', 'generator');

@@ -40,6 +40,15 @@ describe('the watchdog', { timeout: 60_000 }, () => {
     assert.equal(stderr.match(/is blocked/g)?.length, stderr.match(/goes on/g)?.length);
   });
 
+  it('tells of the method of a protocol', async (test) => {
+    const { program, release } = start(test, 'a watched loop and a busy protocol');
+    await program.says(/the loop is blocked for \d+ ms by BusyProtocol\.dataReceived\n/);
+    release();
+    await program.says(/the loop goes on/);
+    program.kill('SIGTERM');
+    await program.end();
+  });
+
   it('tells of what blocks the thread outside the loop too', async (test) => {
     const { program, release } = start(test, 'a watched loop and a busy host');
     await program.says(/the loop is blocked for \d+ ms by something outside its callbacks/);

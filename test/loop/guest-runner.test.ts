@@ -23,6 +23,7 @@ interface Alarm {
  * in the async context in which they were asked for.
  */
 class FakeHost implements Host {
+  readonly prefersBlocking = false;
   immediates = new Set<{ callback: () => void }>();
   alarms = new Set<Alarm>();
   drains = 0;
@@ -38,6 +39,14 @@ class FakeHost implements Host {
 
   clearImmediate(immediate: unknown): void {
     this.immediates.delete(immediate as { callback: () => void });
+  }
+
+  watchDescriptor(): null {
+    return null;
+  }
+
+  drainsHere(): boolean {
+    return true;
   }
 
   setAlarm(callback: () => void, delay: number): unknown {
@@ -86,7 +95,7 @@ function setUp(host = new FakeHost()) {
   const driver = new StubDriver();
   const owner = new StubOwner();
   const scheduler = new Scheduler(driver, owner, () => host.drainMicrotasks?.());
-  const runner = new GuestRunner(scheduler, loop, host);
+  const runner = new GuestRunner(scheduler, driver, loop, host);
   const log: string[] = [];
   const say = (text: string) => () => void log.push(text);
   const callAt = (when: number, callback: () => void) => {

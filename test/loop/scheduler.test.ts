@@ -93,6 +93,8 @@ describe('Scheduler', () => {
     scheduler.turner = {
       turnWanted: say('turn'),
       timersChanged: say('timers'),
+      refsChanged: say('refs'),
+      pollDescriptorChanged: say('descriptor'),
       turnNow: (callback, argument) => {
         log.push('now');
         scheduler.runTurn(callback, argument);
@@ -116,7 +118,13 @@ describe('Scheduler', () => {
     const seen: boolean[] = [];
     const look = { run: () => void seen.push(scheduler.inTurn) };
     look.run();
-    scheduler.turner = { turnWanted() {}, timersChanged() {}, turnNow() {} };
+    scheduler.turner = {
+      turnWanted() {},
+      timersChanged() {},
+      refsChanged() {},
+      pollDescriptorChanged() {},
+      turnNow() {},
+    };
     look.run();
     scheduler.enqueue(look);
     scheduler.runTurn();

@@ -15,6 +15,8 @@ export class StubDriver implements Driver {
   readonly pipes = null;
   readonly processes = null;
   readonly tls = null;
+  readonly alarm = null;
+  readonly refs = 0;
   time = 1000;
   host: DriverHost | null = null;
 

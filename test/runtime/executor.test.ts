@@ -61,7 +61,7 @@ describe('executors', () => {
       );
     }));
 
-  it('are used by default once one was given; there is none before (B-LOOP-024)', () =>
+  it('are used by default once one was given; this layer makes none (B-LOOP-024)', () =>
     run(async () => {
       const loop = getRunningLoop();
       assert.throws(

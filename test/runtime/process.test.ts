@@ -2,9 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { runToEnd } from '../support/run-to-end.ts';
 
-// Node's exit code where the program waits at its top level for what can never happen.
-const waitsForNothing = 13;
-
 const run = (scenario: string) => runToEnd('test/support/programs/guest-loop.ts', [scenario]);
 
 /** Runs the scenario and expects just this output, and that code. */
@@ -29,11 +26,25 @@ describe('the process of a loop that is a guest', () => {
 
   describe('is not kept alive', { concurrency: 4 }, () => {
     const end = 'end of the program';
-    ends('by an unref’d timer', 'an unref’d timer', ['waits'], waitsForNothing);
-    ends('by a cancelled timer', 'a cancelled timer', ['waits'], waitsForNothing);
-    ends('by a timer once it is cancelled', 'a timer cancelled later', ['waits'], waitsForNothing);
-    ends('by an unref’d repeating timer', 'an unref’d repeating timer', ['ticked'], waitsForNothing);
-    ends('by a future that nobody can settle (B-T13-001)', 'nothing', ['waits'], waitsForNothing);
+    for (const [by, scenario, line] of [
+      ['an unref’d timer', 'an unref’d timer', 'waits'],
+      ['a cancelled timer', 'a cancelled timer', 'waits'],
+      ['a timer once it is cancelled', 'a timer cancelled later', 'waits'],
+      ['an unref’d repeating timer', 'an unref’d repeating timer', 'ticked'],
+      ['a future that nobody can settle (B-T13-001)', 'nothing', 'waits'],
+    ] as const) {
+      it(`by ${by}: main is cancelled, and the run fails`, async () => {
+        const { stdout, stderr, code, signal } = await run(scenario);
+        assert.equal(stdout, `${line}\nexit\n`);
+        assert.equal(
+          stderr.match(/^StateError: Cannot finish main: nothing is left that could wake it/gm)?.length,
+          1,
+          stderr,
+        );
+        assert.match(stderr, /ERR_DEADLOCK/);
+        assert.deepEqual([code, signal], [1, null]);
+      });
+    }
     ends('by timers that a run has left behind', 'timers left behind', ['main is done', end]);
     ends('by a loop that nobody runs', 'a loop that nobody runs', [end]);
     ends('by a runner between its runs', 'a runner between its runs', ['between', end]);

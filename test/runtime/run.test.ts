@@ -194,28 +194,32 @@ describe('run', () => {
   it('leaves no moment between main and the closing of the loop in which another could begin', async () => {
     const log: string[] = [];
     let second: Promise<string> | null = null;
-    const first = run(function* () {
-      const loop = getRunningLoop();
-      const received = loop.createFuture<void>();
-      loop.addSignalHandler('SIGWINCH', () => received.setResult());
-      loop.createTask(function* () {
-        try {
-          yield* sleep(far);
-        } finally {
-          log.push('left-over task cancelled');
-        }
-      });
-      setImmediate(() => {
-        // The turns in which main ends are made inside this call.
-        process.emit('SIGWINCH', 'SIGWINCH');
-        log.push(`running: ${loop.isRunning()}`);
-        second = run(async () => 'second');
-        second.catch(() => {});
-      });
-      yield* received;
-      log.push('main is done');
-      return 'first';
-    });
+    const first = run(
+      function* () {
+        const loop = getRunningLoop();
+        const received = loop.createFuture<void>();
+        loop.addSignalHandler('SIGWINCH', () => received.setResult());
+        loop.createTask(function* () {
+          try {
+            yield* sleep(far);
+          } finally {
+            log.push('left-over task cancelled');
+          }
+        });
+        setImmediate(() => {
+          // The turns in which main ends are made inside this call.
+          process.emit('SIGWINCH', 'SIGWINCH');
+          log.push(`running: ${loop.isRunning()}`);
+          second = run(async () => 'second');
+          second.catch(() => {});
+        });
+        yield* received;
+        log.push('main is done');
+        return 'first';
+        // Whose signals are the host's own events.
+      },
+      { driver: 'node' },
+    );
     assert.equal(await first, 'first');
     assert.deepEqual(log, ['main is done', 'running: true', 'left-over task cancelled']);
     await assert.rejects(async () => second, hasCode('ERR_LOOP_RUNNING'));

@@ -159,6 +159,8 @@ export class ScriptedDriver implements Driver {
   readonly pipes = null;
   readonly processes = null;
   readonly tls = null;
+  readonly alarm = null;
+  readonly refs = 0;
   readonly lookups: Lookup[] = [];
   readonly attempts: Attempt[] = [];
   readonly listeners: ScriptedListener[] = [];

@@ -13,6 +13,8 @@ export interface RunToEndOptions {
   env?: Record<string, string>;
   /** Called with each chunk of standard output: to answer what the program says. */
   onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
+  /** The same for standard error. */
+  onError?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
 
 const limitMilliseconds = 30_000;
@@ -39,6 +41,7 @@ export function runToEnd(
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
+      options.onError?.(text, (signal) => child.kill(signal));
     });
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ stdout, stderr, code, signal }));

@@ -141,7 +141,11 @@ export function tokenize(source: string): Token[] {
     const previous = tokens.at(-1);
     if (previous === undefined) return true;
     if (previous.kind === 'text') return false;
-    if (previous.kind === 'word') return WORDS_BEFORE_EXPRESSION.has(previous.value);
+    if (previous.kind === 'word') {
+      // `counts.await` is a value, whatever the word means elsewhere.
+      const named = ['.', '?.'].includes(tokens.at(-2)?.value ?? '');
+      return !named && WORDS_BEFORE_EXPRESSION.has(previous.value);
+    }
     // A number, the end of a template, x++, and what a closing bracket ends are values: `/` divides them.
     return !/^(?:\d.*|template|\+\+|--|[)\]}])$/.test(describe(previous));
   }

@@ -12,6 +12,13 @@ import {
   gather,
   getRunningLoop,
   isFuture,
+  type OpenCancelScope,
+  type OpenTaskGroup,
+  type OpenTimeout,
+  openCancelScope,
+  openTaskGroup,
+  openTimeout,
+  openTimeoutAt,
   run,
   type Suspension,
   sleep,
@@ -197,3 +204,29 @@ expectTypeOf(run(async () => 5)).toEqualTypeOf<Promise<number>>();
 expectTypeOf(run(fetchReply(''))).toEqualTypeOf<Promise<{ url: string; status: number }>>();
 expectTypeOf(run(waitsInGenerator)).toEqualTypeOf<Promise<void>>();
 expectTypeOf(run(reply)).toEqualTypeOf<Promise<Reply>>();
+
+// group.start()
+expectTypeOf((group: TaskGroup) =>
+  group.start(function* (ready: (port: number) => void) {
+    yield;
+    ready(80);
+  }),
+).returns.toEqualTypeOf<Future<number>>();
+expectTypeOf((group: TaskGroup) =>
+  group.start(async (ready) => {
+    ready();
+  }),
+).returns.toEqualTypeOf<Future<void>>();
+export const startWrongly = (group: TaskGroup) =>
+  // @ts-expect-error: ready with something else
+  group.start<number>(async (ready) => ready('80'));
+
+// scopes by `using`
+expectTypeOf(openTimeout(1)).toEqualTypeOf<OpenTimeout>();
+expectTypeOf(openTimeoutAt(null)).toExtend<Timeout & Disposable>();
+expectTypeOf(openCancelScope({ shield: true })).toEqualTypeOf<OpenCancelScope>();
+expectTypeOf<OpenCancelScope>().toExtend<Disposable>();
+expectTypeOf(openTaskGroup()).toEqualTypeOf<OpenTaskGroup>();
+expectTypeOf<OpenTaskGroup>().toExtend<TaskGroup & AsyncDisposable>();
+// @ts-expect-error: the end of a group must be waited for
+expectTypeOf<OpenTaskGroup>().toExtend<Disposable>();

@@ -1,13 +1,6 @@
 import { isIPv6, type Server, type Socket } from 'node:net';
 import type { SocketAddress, StreamTarget } from '../../interface/index.ts';
 
-/** An address as an error message has it. */
-export function describeAddress(address: { path: string } | { host: string; port: number }): string {
-  if ('path' in address) return address.path.replace(/^\0/, '@');
-  const { host, port } = address;
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 export function localAddress(socket: Socket): SocketAddress | null {
   return internetAddress(socket.localAddress, socket.localPort);
 }

@@ -1,4 +1,5 @@
 import type { Driver, DriverHost } from '../../interface/index.ts';
+import { NodeDatagrams } from './node-datagrams.ts';
 import { NodeNames } from './node-names.ts';
 import { NodeSignals } from './node-signals.ts';
 import { NodeStreams } from './node-streams.ts';
@@ -8,6 +9,7 @@ const { performance } = globalThis;
 
 interface Parts {
   readonly streams: NodeStreams;
+  readonly datagrams: NodeDatagrams;
   readonly names: NodeNames;
   readonly signals: NodeSignals;
 }
@@ -23,14 +25,20 @@ export class NodeDriver implements Driver {
   readonly pollDescriptor = null;
   readonly descriptors = null;
   readonly sockets = null;
-  readonly datagrams = null;
   readonly pipes = null;
   readonly processes = null;
   readonly tls = null;
+  readonly alarm = null;
+  /** Node counts what keeps it alive by itself. */
+  readonly refs = 0;
   #parts: Parts | null = null;
 
   get streams(): NodeStreams {
     return this.#attached().streams;
+  }
+
+  get datagrams(): NodeDatagrams {
+    return this.#attached().datagrams;
   }
 
   get names(): NodeNames {
@@ -44,6 +52,7 @@ export class NodeDriver implements Driver {
   attach(host: DriverHost): void {
     this.#parts = {
       streams: new NodeStreams(host),
+      datagrams: new NodeDatagrams(host),
       names: new NodeNames(host),
       signals: new NodeSignals(host),
     };
@@ -63,6 +72,7 @@ export class NodeDriver implements Driver {
 
   close(): void {
     this.#parts?.streams.close();
+    this.#parts?.datagrams.close();
     this.#parts?.signals.close();
   }
 

@@ -10,7 +10,7 @@ import {
   type ResolveOptions,
   SystemError,
 } from '../../interface/index.ts';
-import { systemError } from './system-error.ts';
+import { systemError } from '../common/system-error.ts';
 
 /** getaddrinfo(3): wildcard addresses, to bind to, where no host is given */
 const AI_PASSIVE = 1;

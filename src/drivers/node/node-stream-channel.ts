@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { DriverHost, SocketAddress, StreamChannel, StreamSink } from '../../interface/index.ts';
-import { systemError } from './system-error.ts';
+import { systemError } from '../common/system-error.ts';
 
 /** One `net.Socket.write` of at most so many bytes, so that progress shows during a write of many megabytes. */
 const sliceBytesMax = 256 * 1024;

@@ -13,12 +13,13 @@ import {
   type StreamOptions,
   type StreamTarget,
 } from '../../interface/index.ts';
-import { describeAddress, listeningAddress, localAddress, remoteAddress } from './addresses.ts';
+import { describeAddress } from '../common/describe-address.ts';
+import { systemError } from '../common/system-error.ts';
+import { fileIdentity, keepingFile, removeStaleSocket } from '../common/unix-path.ts';
+import { listeningAddress, localAddress, remoteAddress } from './addresses.ts';
 import { descriptorTrouble } from './descriptor-trouble.ts';
 import { type Ends, NodeStreamChannel } from './node-stream-channel.ts';
 import { refuseReusePort } from './reuse-port.ts';
-import { systemError } from './system-error.ts';
-import { fileIdentity, keepingFile, removeStaleSocket } from './unix-path.ts';
 
 // Captured when loaded: what shims put in its place later may stand on this loop.
 const { performance } = globalThis;

@@ -1,16 +1,31 @@
+import { isMainThread } from 'node:worker_threads';
+import { ffi } from '../../syscalls/index.ts';
 import type { Host } from '../guest-runner.ts';
 
 // Captured when this module is loaded: a shim that later puts the loop under `setTimeout` must not be what the loop
 // itself stands on.
-const { setImmediate, clearImmediate, setTimeout, clearTimeout } = globalThis;
+const { setImmediate, clearImmediate, setTimeout, clearTimeout, queueMicrotask } = globalThis;
+
+/** Node's own drain of its two queues; undocumented (DEP0134), present from Node 11 to 26. */
+const tickCallback = (process as { _tickCallback?: () => void })._tickCallback?.bind(process);
 
 /**
- * Node's own drain of its two queues; undocumented (DEP0134), present from Node 11 to 26.
- *
- * A tick that throws throws through it, and must go on to Node uncaught: Node then clears the stack of async ids, on
- * which the tick has left its own. Caught, the id stays, and aborts the process when the present callback returns.
+ * A tick that throws throws through the drain and leaves its id on Node's stack of async ids, which aborts the process
+ * where somebody next finds it there. What a microtask throws is for Node at once, by a way of its own, which also clears
+ * that stack: nobody handles `uncaughtException`, and the process ends; else we are back here, and go on.
  */
-const tickCallback = (process as { _tickCallback?: () => void })._tickCallback?.bind(process);
+function drain(tickCallback: () => void): void {
+  for (;;) {
+    try {
+      tickCallback();
+      return;
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
 
 /** Node, or what behaves like it: setImmediate after I/O, setTimeout in whole milliseconds. */
 export const nodeHost: Host = {
@@ -22,5 +37,17 @@ export const nodeHost: Host = {
     if (ref) (alarm as NodeJS.Timeout).ref();
     else (alarm as NodeJS.Timeout).unref();
   },
-  drainMicrotasks: tickCallback ?? null,
+  watchDescriptor: (descriptor, callback) => ffi().watch?.(descriptor, callback) ?? null,
+  // Ending a worker in the middle of a native callback takes the whole process down.
+  prefersBlocking: !isMainThread,
+  drainMicrotasks: tickCallback === undefined ? null : () => drain(tickCallback),
+  drainsHere: () => {
+    if (tickCallback === undefined) return false;
+    let drained = false;
+    queueMicrotask(() => {
+      drained = true;
+    });
+    tickCallback();
+    return drained;
+  },
 };

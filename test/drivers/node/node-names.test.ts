@@ -6,6 +6,10 @@ import type { ResolvedAddress, ResolveOptions, SystemError } from '../../../src/
 const names = new NodeNames({
   dispatch: (callback, argument) => callback(argument),
   inTurn: false,
+  enqueue: () => assert.fail('nothing to queue'),
+  callLater: () => assert.fail('nothing to do later'),
+  refsChanged: () => {},
+  pollDescriptorChanged: () => {},
   report: () => {},
 });
 

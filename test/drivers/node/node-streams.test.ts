@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import * as net from 'node:net';
 import { tmpdir } from 'node:os';
 import { describe, it, type TestContext } from 'node:test';
+import { systemError } from '../../../src/drivers/common/system-error.ts';
 import { NodeDriver } from '../../../src/drivers/node/index.ts';
 import { refuseReusePort } from '../../../src/drivers/node/reuse-port.ts';
-import { systemError } from '../../../src/drivers/node/system-error.ts';
 import {
   type DriverHost,
   type InternetAddress,
@@ -44,6 +44,17 @@ class Host implements DriverHost {
     for (const callback of this.#queue.splice(0)) callback();
   }
 
+  enqueue(): void {
+    assert.fail('nothing to queue');
+  }
+
+  callLater(): never {
+    assert.fail('nothing to do later');
+  }
+
+  refsChanged(): void {}
+  pollDescriptorChanged(): void {}
+
   report(): void {
     assert.fail('nothing to report');
   }
@@ -62,6 +73,14 @@ class Sink implements StreamSink {
     this.chunks.push(lent ? new Uint8Array(chunk) : chunk);
     this.#note('data');
     this.onData();
+  }
+
+  room(): null {
+    return null;
+  }
+
+  filled(): void {
+    assert.fail('there was no room');
   }
 
   end(): void {

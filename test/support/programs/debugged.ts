@@ -1,8 +1,20 @@
 // Programs to look into from outside: for test/cli/ps.test.ts and test/debug/. The argument says which.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { createTask, Future, getRunningLoop, run, sleep, type Task, taskGroup, wait } from 'tulipa';
-import { startWatchdog } from 'tulipa/debug';
+import {
+  createTask,
+  Future,
+  getRunningLoop,
+  newEventLoop,
+  run,
+  sleep,
+  type Task,
+  taskGroup,
+  wait,
+  wrapFuture,
+} from 'tulipa';
+import { serveDebug, startTrace, startWatchdog } from 'tulipa/debug';
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const far = 3_600_000;
@@ -30,6 +42,13 @@ function* busy() {
   yield;
   say('computes');
   compute();
+}
+
+class BusyProtocol {
+  dataReceived(): void {
+    say('computes');
+    compute();
+  }
 }
 
 const scenarios: Record<string, () => Promise<unknown>> = {
@@ -77,6 +96,17 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       yield* untilAsked();
     }),
 
+  'a watched loop and a busy protocol': () =>
+    run(function* main() {
+      startWatchdog({ threshold: 50 });
+      const loop = getRunningLoop();
+      const server = yield* loop.createServer(() => new BusyProtocol(), { host: '127.0.0.1' });
+      const address = server.sockets[0] as { host: string; port: number };
+      const [transport] = yield* loop.createConnection(() => ({}), address);
+      transport.write(new Uint8Array(1));
+      yield* untilAsked();
+    }),
+
   'a watched loop and a busy host': () =>
     run(function* main() {
       startWatchdog({ threshold: 50 });
@@ -92,6 +122,31 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       startWatchdog({ threshold: 50 });
       yield;
     }),
+
+  'a loop that is looked at in all ways': () =>
+    run(
+      function* main() {
+        startWatchdog();
+        startTrace();
+        const { path } = yield* wrapFuture(serveDebug(getRunningLoop()));
+        say(`${readdirSync(dirname(path)).length} socket`);
+      },
+      { debug: true },
+    ),
+
+  'a loop that is never closed': async () => {
+    const loop = newEventLoop();
+    startWatchdog({ loop });
+    startTrace(loop);
+    const { path } = await serveDebug(loop);
+    say(`${readdirSync(dirname(path)).length} socket`);
+  },
+
+  'a worker that is terminated': async () => {
+    const worker = new Worker(new URL(import.meta.url), { argv: ['in a worker'], stdout: true });
+    for await (const text of worker.stdout) if (String(text).includes('ready')) break;
+    await worker.terminate();
+  },
 
   'a worker': async () => {
     const worker = new Worker(new URL(import.meta.url), { argv: ['in a worker'], stdin: false });

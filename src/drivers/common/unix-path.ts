@@ -3,12 +3,12 @@ import { dirname } from 'node:path';
 import { SystemError } from '../../interface/index.ts';
 
 /**
- * Makes room for a Unix server's socket: a socket file that an earlier server left behind goes.
+ * Makes room for a Unix socket that is to be bound: a socket file that an earlier one left behind goes.
  *
  * @throws {SystemError} EADDRINUSE: something else than a socket has that name
  * @throws what the platform says of a folder that is not there, which libuv would report as EACCES
  */
-export function removeStaleSocket(path: string): void {
+export function removeStaleSocket(path: string, doing = `listen on ${path}`): void {
   if (hasNoFile(path)) return;
   const status = lstatSync(path, { throwIfNoEntry: false });
   if (status === undefined) {
@@ -16,7 +16,7 @@ export function removeStaleSocket(path: string): void {
     return;
   }
   if (!status.isSocket()) {
-    throw new SystemError(`Cannot listen on ${path}: something that is no socket has that name`, {
+    throw new SystemError(`Cannot ${doing}: something that is no socket has that name`, {
       code: 'EADDRINUSE',
       syscall: 'bind',
       address: path,

@@ -1,4 +1,4 @@
-"""An echo server in protocol style on asyncio's own loop or on uvloop: `python3 peer.py asyncio|uvloop`.
+"""An echo server in protocol style on asyncio's own loop or on uvloop: `python3 python.py asyncio|uvloop`.
 
 Prints its port, and ends when its standard input does.
 """

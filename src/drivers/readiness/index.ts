@@ -1,0 +1,1 @@
+export { ReadinessDriver } from './readiness-driver.ts';

@@ -1,0 +1,27 @@
+export { constants, isDarwin } from './constants.ts';
+export * from './errors.ts';
+export {
+  type Address,
+  type DescriptorWatch,
+  type Ffi,
+  type Functions,
+  ffi,
+  type NativeCallback,
+} from './ffi/index.ts';
+export { isRegularFile, readFileAt, seekTo } from './file.ts';
+export { hasHungUp } from './hang-up.ts';
+export { errno, libc } from './libc.ts';
+export { Memory } from './memory.ts';
+export {
+  createSocket,
+  descriptorOf,
+  NativeSocket,
+  type SocketOptions,
+  socketFromDescriptor,
+  socketPair,
+  takeDescriptor,
+} from './native-socket.ts';
+export { refuseNewConnections } from './refuse-new-connections.ts';
+export * from './socket.ts';
+export { addressBytesMax, decodeAddress, encodeAddress, familyNumber } from './socket-address.ts';
+export { closeAtThreadEnd } from './thread-end.ts';

@@ -1,0 +1,57 @@
+import { listDrivers, type RunnerKind } from '../../src/runtime/index.ts';
+
+/** A loop that the contract holds for: a driver, and who turns it. */
+export interface LoopKind {
+  readonly driver: string;
+  /** for `run` */
+  readonly options: { readonly driver: string; readonly runner: RunnerKind };
+  /** It owns its thread: of the host's loop nothing happens while it runs. */
+  readonly blocks: boolean;
+  toString(): string;
+}
+
+/** Why a test of being a guest is none for a loop that blocks. */
+export const hostStandsStill = 'it is about the host’s own loop, which stands still under this one';
+
+function kind(driver: string, runner: RunnerKind): LoopKind {
+  const blocks = runner === 'blocking';
+  return {
+    driver,
+    options: { driver, runner },
+    blocks,
+    toString: () => (blocks ? `blocking ${driver}` : driver),
+  };
+}
+
+const node = kind('node', 'guest');
+const epoll = kind('epoll', 'guest');
+const blockingEpoll = kind('epoll', 'blocking');
+/** The same driver as epoll's but for the poller, which has a contract of its own. */
+const sameAsEpoll = ['poll', 'select'].flatMap((driver) => [kind(driver, 'guest'), kind(driver, 'blocking')]);
+
+const every: readonly LoopKind[] = [node, epoll, blockingEpoll, ...sameAsEpoll];
+
+/** What TULIPA_TEST_KINDS says: `all`, or names separated by commas; else those that differ by more than the poller. */
+function wantedKinds(): readonly LoopKind[] {
+  const names = process.env['TULIPA_TEST_KINDS'] ?? '';
+  if (names === '') return [node, epoll, blockingEpoll];
+  if (names === 'all') return every;
+  return names.split(',').map((name) => {
+    const found = every.find((one) => String(one) === name.trim());
+    if (found === undefined)
+      throw new RangeError(`Cannot test '${name}': there are ${every.join(', ')}, and all`);
+    return found;
+  });
+}
+
+const unavailable = new Map(listDrivers().map(({ name, unavailable }) => [name, unavailable]));
+
+/** All kinds that are wanted and work here. One that does not is said loudly; CI has no excuse. */
+export const loopKinds: readonly LoopKind[] = wantedKinds().filter((one) => {
+  const why = unavailable.get(one.driver);
+  if (why == null) return true;
+  const skipped = `The contract suite skips the ${one} loop: ${why}`;
+  if (process.env['CI'] !== undefined) throw new Error(skipped);
+  console.error(skipped);
+  return false;
+});
