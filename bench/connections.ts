@@ -10,8 +10,8 @@ const CPU = 'CPU µs/connection';
 export const question: Question = {
   question: 'What does a connection cost that carries one message?',
   ask: (effort) =>
-    measureServers(effort, effort.quick ? 1 : 5, async (running, { generator, place, samples }) => {
-      const load = { bytes: 64, connections: 50, depth: 0, milliseconds: effort.quick ? 300 : 500 };
+    measureServers(effort, async (running, { generator, place, samples }) => {
+      const load = { bytes: 64, connections: 50, depth: 0, milliseconds: effort.quick ? 150 : 500 };
       for (const { name, pid, port } of running) {
         if (!effort.quick) await generator.run(port, { ...load, milliseconds: 1500 }, place);
         let before: number | null = null;

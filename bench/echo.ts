@@ -25,7 +25,7 @@ export const question: Question = {
   question: 'What does a message cost that a server sends back?',
   async ask(effort) {
     const { loads, tooMuch } = chooseLoads(effort);
-    const answer = await measureServers(effort, chooseRounds(effort), (running, bench) =>
+    const answer = await measureServers(effort, (running, bench) =>
       measureRound(running, loads, bench, effort),
     );
     const notes = [...answer.notes];
@@ -67,14 +67,8 @@ async function measureRound(
   }
 }
 
-function chooseRounds({ quick, settings }: Effort): number {
-  const asked = settings['rounds'];
-  if (asked !== undefined) return numbersOf(asked)[0] ?? 1;
-  return quick ? 1 : 5;
-}
-
 function chooseLoads({ quick, settings }: Effort): { loads: Load[]; tooMuch: Load[] } {
-  const milliseconds = quick ? 300 : 500;
+  const milliseconds = quick ? 150 : 500;
   const { sizes, connections, depth } = settings;
   const all: Load[] = [];
   if (quick || (sizes ?? connections ?? depth) !== undefined) {

@@ -12,9 +12,7 @@ const UNIT = 'bytes/connection';
 export const question: Question = {
   question: 'How much memory does an idle connection take?',
   async ask(effort) {
-    const answer = await measureServers(effort, effort.quick ? 1 : 5, (running, bench) =>
-      measureRound(running, bench, effort),
-    );
+    const answer = await measureServers(effort, (running, bench) => measureRound(running, bench, effort));
     if (answer.figures.length > 0) return answer;
     return { ...answer, notes: [...answer.notes, 'No figures: there is no /proc here to tell them.'] };
   },
@@ -25,7 +23,7 @@ async function measureRound(
   { samples, ...bench }: Bench,
   { quick, settings }: Effort,
 ): Promise<void> {
-  const [connections = 0] = numbersOf(settings['connections'] ?? (quick ? '1000' : '10000'));
+  const [connections = 0] = numbersOf(settings['connections'] ?? (quick ? '500' : '10000'));
   const load = { bytes: 64, connections, depth: 1, milliseconds: 0 };
   for (const server of running) {
     // It keeps nothing at all, and a ratio to that means nothing.

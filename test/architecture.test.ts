@@ -14,7 +14,7 @@ function listGovernedFiles(): string[] {
         [area, ...file.split(sep)].join('/'),
       ),
     )
-    .filter(isGoverned)
+    .filter((file) => isGoverned(file) && !file.includes('/node_modules/'))
     .sort();
 }
 

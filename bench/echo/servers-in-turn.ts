@@ -15,14 +15,13 @@ export interface Bench {
 }
 
 /**
- * Lets servers take turns, for some rounds, each of which has new ones: with large messages, one process may be half as
+ * Lets servers take turns, for five rounds unless `--rounds` says otherwise, each of which has new ones: with large messages, one process may be half as
  * fast again as another of the same program, for as long as it lives.
  *
- * @param measure adds the samples of one round, of all servers; `round` moves whose turn is first
+ * @param measure adds the samples of one round, of all servers; in each it is another's turn first
  */
 export async function measureServers(
   effort: Effort,
-  rounds: number,
   measure: (running: readonly ServerProcess[], bench: Bench) => Promise<void>,
 ): Promise<Pick<Answer, 'baseline' | 'figures' | 'notes'>> {
   await using workshop = await Workshop.open();
@@ -37,6 +36,7 @@ export async function measureServers(
   if (oneCore === null)
     notes.push('No taskset: servers and client run on any core, at the cost of waking it.');
   const place = oneCore ?? anywhere;
+  const rounds = chooseRounds(effort);
   const samples = new Samples(commands.map(({ name }) => name));
   for (let round = 0; round < rounds; round += 1) {
     const started = await Promise.all(commands.map((command) => ServerProcess.start(command, place)));
@@ -74,6 +74,11 @@ export function numbersOf(list: string): number[] {
     }
     return number;
   });
+}
+
+function chooseRounds({ quick, settings }: Effort): number {
+  const [asked] = settings['rounds'] === undefined ? [] : numbersOf(settings['rounds']);
+  return asked ?? (quick ? 1 : 5);
 }
 
 function chooseKind({ settings }: Effort): Kind | null {

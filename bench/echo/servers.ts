@@ -27,7 +27,7 @@ export interface ChosenServers {
 }
 
 /** Of ours, in a quick run: one of each kind. */
-const quickNames = ['node:net', 'blocking, protocol', 'guest, generator', 'node driver, protocol'];
+const quickNames = ['node:net', 'blocking, protocol', 'guest, generator'];
 
 /** What all others are compared with. */
 const baseline = inNode('node:net', '--style', 'node-net');

@@ -171,9 +171,11 @@ function wholeNumber(least: number, most: number): (text: string) => number {
  */
 async function runOn(named: string | undefined, main: Coroutine<number>): Promise<number> {
   const name = named ?? (process.env['TULIPA_LOOP'] || undefined);
-  if (name === undefined) return await run(main);
+  // The commands read files and terminals by Node's own loop, which must turn beside ours.
+  const runner = 'guest';
+  if (name === undefined) return await run(main, { runner });
   const loop = listDrivers().find((candidate) => candidate.name === name);
-  if (loop?.unavailable === null) return await run(main, { driver: name });
+  if (loop?.unavailable === null) return await run(main, { driver: name, runner });
   main.close();
   throw new CommandError(
     `Cannot run on the loop "${name}": ${loop?.unavailable ?? `there are only ${loopNames().join(', ')}`}`,

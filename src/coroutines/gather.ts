@@ -47,9 +47,15 @@ export function gather(
   }
   const all = [...awaitables];
   const loop = commonLoop(all);
-  const futures = new Map(all.map((awaitable) => [awaitable, null as FutureInterface<unknown> | null]));
-  for (const awaitable of futures.keys()) futures.set(awaitable, ensureFuture(awaitable, { loop }));
-  const children = all.map((awaitable) => futures.get(awaitable) as FutureInterface<unknown>);
+  const futures = new Map<Awaitable<unknown>, FutureInterface<unknown>>();
+  const children = all.map((awaitable) => {
+    let future = futures.get(awaitable);
+    if (future === undefined) {
+      future = ensureFuture(awaitable, { loop });
+      futures.set(awaitable, future);
+    }
+    return future;
+  });
   return new GatheringFuture(children, loop, options?.returnExceptions === true);
 }
 

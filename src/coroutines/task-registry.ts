@@ -1,4 +1,5 @@
 import type { EventLoop } from '../interface/index.ts';
+import { currentStep } from '../loop/index.ts';
 import { observer } from './observer.ts';
 import type { Task } from './task.ts';
 
@@ -52,19 +53,7 @@ export function* tasksOf(loop: EventLoop): Generator<Task<unknown>, void, void> 
     yield task as Task<unknown>;
 }
 
-let stepping: Task<unknown> | null = null;
-
-/** The task whose step is on the stack; what it returns is for `leaveStep`. */
-export function enterStep(task: Task<unknown>): Task<unknown> | null {
-  const previous = stepping;
-  stepping = task;
-  return previous;
-}
-
-export function leaveStep(previous: Task<unknown> | null): void {
-  stepping = previous;
-}
-
+/** The task whose step is on the stack. */
 export function steppingTask(): Task<unknown> | null {
-  return stepping;
+  return currentStep() as Task<unknown> | null;
 }

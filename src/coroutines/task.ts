@@ -13,7 +13,8 @@ import {
   asyncOwner,
   type Context,
   copyContext,
-  enterContext,
+  enterFrame,
+  type Frame,
   getRunningLoop,
   leaveContext,
   ownContext,
@@ -29,15 +30,7 @@ import { type Awaiting, Future, isFuture } from './future.ts';
 import { isGenerator, isGeneratorFunction, isThenable, isWaitable } from './kinds.ts';
 import { type LostException, reportUnlessAwaited } from './lost-exception.ts';
 import type { Reaction } from './reaction.ts';
-import {
-  enrol,
-  enterStep,
-  leaveStep,
-  steppingTask,
-  strikeOff,
-  type TaskLink,
-  tasksOf,
-} from './task-registry.ts';
+import { enrol, steppingTask, strikeOff, type TaskLink, tasksOf } from './task-registry.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever it waits for
 type AsyncWait = Reaction<any, any, any>;
@@ -64,8 +57,9 @@ export interface TaskOwner {
  *
  * @see PEP 3156, "Tasks"; asyncio.Task, whose contract `cancel`, `uncancel` and `cancelling` keep
  */
-export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, TaskLink {
-  readonly #context: Context;
+export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, Frame {
+  /** @internal */
+  readonly context: Context;
   /** a number until somebody asks for the text */
   #name: string | number;
   #source: TaskSource<T> | null;
@@ -106,23 +100,24 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
   /** Made by `loop.createTask`. @throws {TypeError} nothing a task can drive */
   constructor(source: TaskSource<T>, options: TaskOptions & { loop: EventLoop }) {
     super(options);
-    if (!isTaskSource(source)) {
-      throw new TypeError(
-        'Cannot create a task: not a coroutine, a generator, or a function that gives one (call an async function inside a function)',
-      );
-    }
     this.#source = source;
-    if (source instanceof Coroutine) this.#body = source.take() as CoroutineBody<T>;
-    else if (typeof source !== 'function') this.#body = source as CoroutineBody<T>;
-    this.#context = options.context === undefined ? copyContext() : ownContext(options.context);
-    const name = options.name ?? null;
-    this.#name = name === null ? ++namesGiven : String(name);
+    this.#body = bodyOf(source);
+    this.context = options.context === undefined ? copyContext() : ownContext(options.context);
+    this.#name = nextName(options.name);
     this.#waitingSince = roughTime(this.loop);
-    const eager = options.eagerStart === true && this.loop.isRunning();
+    this.#start(options.eagerStart);
+  }
+
+  #start(eagerStart: boolean | undefined): void {
+    const eager = eagerStart === true && this.loop.isRunning();
     // A closed loop refuses here, before anything remembers the task.
     if (!eager) this.loop.enqueue(this);
     enrol(this as Task<unknown>);
-    if (!eager) return;
+    if (eager) this.#startNow();
+  }
+
+  #startNow(): void {
+    const source = this.#source;
     if (source instanceof Coroutine && source.awaited) this.run();
     // As the loop would run it: what it waits for is not a wait of the `async` function that makes the task.
     else runOwnedBy(null, () => this.run());
@@ -141,12 +136,17 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
   }
 
   getContext(): Context {
-    return this.#context;
+    return this.context;
   }
 
   /** Where the code of an `async` function runs; null once the task has ended. */
   get asyncContext(): Context | null {
-    return this.done() ? null : this.#context;
+    return this.done() ? null : this.context;
+  }
+
+  /** @internal */
+  get stepping(): this {
+    return this;
   }
 
   get signal(): AbortSignal {
@@ -407,8 +407,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
   }
 
   #step(body: CoroutineBody<T>, error: Error | null): void {
-    const previousContext = enterContext(this.#context);
-    const previousTask = enterStep(this);
+    const previous = enterFrame(this);
     let step: IteratorResult<Suspension, T>;
     try {
       step = error === null ? body.next() : body.throw(error);
@@ -416,8 +415,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
       this.#failed(exception);
       return;
     } finally {
-      leaveStep(previousTask);
-      leaveContext(previousContext);
+      leaveContext(previous);
     }
     if (step.done) this.#returned(step.value);
     else this.#suspend(step.value);
@@ -463,8 +461,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
   /** First step of a task that was made of a function. */
   #callSource(): void {
     const source = this.#source as () => unknown;
-    const previousContext = enterContext(this.#context);
-    const previousTask = enterStep(this);
+    const previous = enterFrame(this);
     let made: unknown;
     try {
       made = isGeneratorFunction(source) ? source() : runOwnedBy(this as AsyncOwner, source);
@@ -472,8 +469,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
       this.#failed(exception);
       return;
     } finally {
-      leaveStep(previousTask);
-      leaveContext(previousContext);
+      leaveContext(previous);
     }
     if (isGenerator(made) || isWaitable(made)) {
       this.#body = (isGenerator(made) ? made : inline(made)) as CoroutineBody<T>;
@@ -549,8 +545,18 @@ export function* inline<T>(waitable: Waitable<T>): CoroutineBody<T> {
   return yield* waitable;
 }
 
-function isTaskSource(source: unknown): boolean {
-  return typeof source === 'function' || source instanceof Coroutine || isGenerator(source);
+/** The generator to step; null: the function `source` has yet to be called. */
+function bodyOf<T>(source: TaskSource<T>): CoroutineBody<T> | null {
+  if (source instanceof Coroutine) return source.take() as CoroutineBody<T>;
+  if (isGenerator(source)) return source as CoroutineBody<T>;
+  if (typeof source === 'function') return null;
+  throw new TypeError(
+    'Cannot create a task: not a coroutine, a generator, or a function that gives one (call an async function inside a function)',
+  );
+}
+
+function nextName(name: unknown): string | number {
+  return name === undefined || name === null ? ++namesGiven : String(name);
 }
 
 /**

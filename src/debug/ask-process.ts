@@ -2,8 +2,8 @@ import { lstatSync, rmSync } from 'node:fs';
 import { coroutine, createTask, gather, sleep, timeout } from '../coroutines/index.ts';
 import { LoopError, type Suspension, TimeoutError } from '../interface/index.ts';
 import { openUnixConnection } from '../streams/index.ts';
+import type { DebugAnswer, DebugRequest } from './debug-connection.ts';
 import { debugSignal } from './debug-signal.ts';
-import type { DebugAnswer, DebugRequest } from './debug-socket.ts';
 import { activityOf, catchesSignal, environmentOf, programOf, stateOf, uidOf } from './process-info.ts';
 import { ownUid, processExists, socketFolder, socketsOf, threadOf } from './socket-folder.ts';
 

@@ -4,6 +4,7 @@ import { warn } from '../loop/index.ts';
 import type { EventLoop, LoopExtension } from '../runtime/index.ts';
 import { DebugMode } from './debug-mode.ts';
 import { debugSignal } from './debug-signal.ts';
+import { openDebugSocket } from './debug-socket.ts';
 import { atLoopEnd, loopEnded } from './loop-end.ts';
 
 /** What debugging does around the runs of every loop: almost nothing, until debug mode or somebody asks for more. */
@@ -68,24 +69,20 @@ class LoopDebugging {
   #openSocket(): void {
     if (this.#asked) return;
     this.#asked = true;
-    void openSocket(this.#loop);
+    const failed = (error: unknown) => {
+      // A loop that has ended before anybody could be answered is no trouble.
+      if (this.#loop.isClosed()) return;
+      warn('DebugSocketWarning', error instanceof Error ? error.message : String(error));
+    };
+    try {
+      openDebugSocket(this.#loop, {}, { succeeded: () => {}, failed });
+    } catch (error) {
+      failed(error);
+    }
   }
 }
 
 function environmentsWish(): boolean | undefined {
   const wish = process.env['TULIPA_DEBUG_SOCKET'];
   return wish === undefined || wish === '' ? undefined : wish !== '0';
-}
-
-/** It ends with the loop. Loaded only now: few processes are ever asked. */
-async function openSocket(loop: EventLoop): Promise<void> {
-  try {
-    const { serveDebug } = await import('./debug-socket.ts');
-    if (!loop.isClosed()) await serveDebug(loop);
-  } catch (error) {
-    // A loop that has ended before anybody could be answered is no trouble.
-    if (!loop.isClosed()) {
-      warn('DebugSocketWarning', error instanceof Error ? error.message : String(error));
-    }
-  }
 }

@@ -1,9 +1,18 @@
 import { chmodSync, rmSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { type EventLoop, StateError } from '../interface/index.ts';
+import {
+  type Completion,
+  type EventLoop as EventLoopInterface,
+  type Listener,
+  type Operation,
+  StateError,
+  type StreamOperations,
+} from '../interface/index.ts';
+import { EventLoop } from '../runtime/index.ts';
+import { unlinkAtThreadEnd } from '../syscalls/index.ts';
+import { DebugConnection } from './debug-connection.ts';
+import { hostStreams } from './host-streams.ts';
 import { atLoopEnd } from './loop-end.ts';
-import { takeSnapshot } from './snapshot.ts';
 import {
   makeSocketFolder,
   nextSocketName,
@@ -11,29 +20,9 @@ import {
   socketFolder,
   sweepSocketFolder,
 } from './socket-folder.ts';
-import { whyRunning } from './why-running.ts';
 
-// The protocol: the client sends one line, a request as JSON; the server answers by one line and ends the connection.
-//
-//   {"ask":"tasks","tasksMax":10000}   ->   {"ok":true,"answer":{"pid":4711,"thread":0,…}}
-//   {"ask":"tea"}                      ->   {"ok":false,"error":"Cannot answer \"tea\": …"}
-
-/** Characters of a request; who sends more is not one of ours. */
-const requestLengthMax = 4096;
-/** Tasks in an answer, unless more are asked for: a snapshot stops the loop for as long as it takes. */
-const tasksMaxDefault = 10_000;
-
-/** What a process can be asked. */
-export interface DebugRequest {
-  readonly ask: 'tasks' | 'why';
-  readonly tasksMax?: number;
-  /** whether to find out where generators stand, which stops a process for some 50 ms at the first time; true unless given */
-  readonly places?: boolean;
-}
-
-export type DebugAnswer =
-  | { readonly ok: true; readonly answer: unknown }
-  | { readonly ok: false; readonly error: string };
+/** So many may wait to be looked at, while the loop is busy. */
+const backlog = 16;
 
 export interface DebugSocketOptions {
   /** where to make the socket; the user's own folder unless given */
@@ -52,90 +41,113 @@ export interface DebugSocket {
  * Opens a socket by which `tulipa ps` and `tulipa pstree` look into this process: a Unix-domain socket that only the
  * process's own user can reach.
  *
- * It is served by the host's loop and not by the loop that is looked at, which it therefore does not disturb: it is not
- * among that one's servers, transports and tasks, and keeps nothing alive. It closes with the loop, or the process, at
- * the latest.
+ * It is served while the loop runs, by the loop's own driver, so that a loop that blocks its thread can be looked into
+ * too. It is not among that loop's servers, transports and tasks, and keeps nothing alive. It closes with the loop, or the
+ * process, at the latest.
  *
- * @returns resolves once it can be reached
+ * @returns resolves once it can be reached, for which the loop has to run
  * @throws {StateError} the folder for it is not ours alone; the loop is closed, or was before it could be reached
  * @throws what the system says of a socket that cannot be opened
  */
-export async function serveDebug(loop: EventLoop, options: DebugSocketOptions = {}): Promise<DebugSocket> {
+export async function serveDebug(
+  loop: EventLoopInterface,
+  options: DebugSocketOptions = {},
+): Promise<DebugSocket> {
+  return await new Promise<DebugSocket>((resolve, reject) => {
+    openDebugSocket(loop, options, { succeeded: resolve, failed: reject });
+  });
+}
+
+/**
+ * As `serveDebug`, and without promises, which a loop that blocks its thread may be unable to wait for.
+ *
+ * @throws what cannot be done at once
+ */
+export function openDebugSocket(
+  loop: EventLoopInterface,
+  options: DebugSocketOptions,
+  completion: Completion<DebugSocket>,
+): void {
   const folder = options.folder ?? socketFolder(process.env, ownUid());
   makeSocketFolder(folder);
   sweepSocketFolder(folder);
   const path = join(folder, nextSocketName());
   // A process that had our number has left it.
   rmSync(path, { force: true });
-  const connections = new Set<Socket>();
-  const server = createServer((connection) => {
-    connections.add(connection);
-    connection.on('close', () => connections.delete(connection));
-    serve(connection, loop);
-  });
-  server.unref();
-  const close = () => {
-    stayOpen();
-    process.off('exit', close);
-    server.close();
-    for (const connection of connections) connection.destroy();
+  new OpenDebugSocket(loop, path, completion);
+}
+
+class OpenDebugSocket implements DebugSocket {
+  readonly path: string;
+  readonly #completion: Completion<DebugSocket>;
+  readonly #connections = new Set<DebugConnection>();
+  readonly #opening: Operation;
+  readonly #stayOpen: () => void;
+  #keepFile: () => void = () => {};
+  #listener: Listener | null = null;
+  #closed = false;
+
+  constructor(loop: EventLoopInterface, path: string, completion: Completion<DebugSocket>) {
+    this.path = path;
+    this.#completion = completion;
+    this.#stayOpen = atLoopEnd(loop, 'open a debug socket for the loop', this.#closeWithLoop);
+    const gone = (connection: DebugConnection) => void this.#connections.delete(connection);
+    this.#opening = streamsOf(loop).listen(
+      { kind: 'unix', path },
+      { backlog, reusePort: false, keepAlive: false },
+      {
+        connection: (channel) => void this.#connections.add(new DebugConnection(channel, loop, gone)),
+        // Whoever asks will notice.
+        troubled: () => {},
+      },
+      {
+        succeeded: (listener) => this.#listens(listener),
+        failed: (error) => {
+          this.close();
+          completion.failed(error);
+        },
+      },
+    );
+    process.once('exit', this.close);
+  }
+
+  readonly close = (): void => {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stayOpen();
+    process.off('exit', this.close);
+    this.#keepFile();
+    if (this.#listener === null) this.#opening.cancel();
+    this.#listener?.close();
+    for (const connection of this.#connections) connection.close();
   };
-  const stayOpen = atLoopEnd(loop, 'open a debug socket for the loop', close);
-  process.once('exit', close);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.once('close', () => {
-        reject(
-          new StateError('ERR_LOOP_CLOSED', 'Cannot open a debug socket: the loop was closed meanwhile'),
-        );
-      });
-      server.listen(path, resolve);
-    });
-    chmodSync(path, 0o600);
-  } catch (error) {
-    close();
-    throw error;
-  }
-  // From now on trouble is that of some connection: whoever asks will notice.
-  server.on('error', () => {});
-  return { path, close };
-}
 
-function serve(connection: Socket, loop: EventLoop): void {
-  let received = '';
-  connection.unref();
-  connection.setEncoding('utf8');
-  connection.on('error', () => {});
-  connection.on('data', (text: string) => {
-    received += text;
-    const end = received.indexOf('\n');
-    if (end === -1 && received.length <= requestLengthMax) return;
-    connection.removeAllListeners('data');
-    connection.end(`${JSON.stringify(answer(received.slice(0, end), loop))}\n`);
-  });
-}
-
-function answer(line: string, loop: EventLoop): DebugAnswer {
-  try {
-    const request = JSON.parse(line) as Partial<DebugRequest> | null;
-    switch (request?.ask) {
-      case 'tasks': {
-        const { tasksMax = tasksMaxDefault, places = true } = request;
-        return {
-          ok: true,
-          answer: takeSnapshot(loop, { tasksMax: Number(tasksMax), places: places === true }),
-        };
-      }
-      case 'why':
-        return { ok: true, answer: whyRunning(loop) };
-      default:
-        return {
-          ok: false,
-          error: `Cannot answer ${JSON.stringify(request?.ask)}: this version knows "tasks" and "why"`,
-        };
+  readonly #closeWithLoop = (): void => {
+    const opened = this.#listener !== null;
+    this.close();
+    if (!opened) {
+      this.#completion.failed(
+        new StateError('ERR_LOOP_CLOSED', 'Cannot open a debug socket: the loop was closed meanwhile'),
+      );
     }
-  } catch (error) {
-    return { ok: false, error: `Cannot answer: ${error instanceof Error ? error.message : String(error)}` };
+  };
+
+  #listens(listener: Listener): void {
+    this.#listener = listener;
+    listener.unref();
+    try {
+      chmodSync(this.path, 0o600);
+    } catch (error) {
+      this.close();
+      this.#completion.failed(error as Error);
+      return;
+    }
+    this.#keepFile = unlinkAtThreadEnd(this.path);
+    this.#completion.succeeded(this);
   }
+}
+
+/** The loop's own ones, because the host's stand still while it blocks. */
+function streamsOf(loop: EventLoopInterface): StreamOperations {
+  return (loop instanceof EventLoop ? loop.streams : null) ?? hostStreams();
 }

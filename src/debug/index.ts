@@ -7,7 +7,8 @@ export {
   formatCallGraph,
   printCallGraph,
 } from './call-graph.ts';
-export { type DebugRequest, type DebugSocket, type DebugSocketOptions, serveDebug } from './debug-socket.ts';
+export type { DebugRequest } from './debug-connection.ts';
+export { type DebugSocket, type DebugSocketOptions, serveDebug } from './debug-socket.ts';
 export {
   type AwaiterRow,
   type LoopSnapshot,

@@ -29,10 +29,10 @@ export function describeStep(runnable: Runnable): RunnableInfo {
     return { kind, name: runnable.callbackName || '(anonymous)', task: null };
   }
   const text = describeRunnable(runnable);
-  const io = /^<I\/O #?(.*)>$/.exec(text);
-  return io === null
-    ? { kind: 'callback', name: text, task: null }
-    : { kind: 'io', name: io[1] ?? '', task: null };
+  const io = /^<I\/O(?:: | of | )#?(.*)>$/.exec(text)?.[1];
+  if (io !== undefined) return { kind: 'io', name: io, task: null };
+  // Made where it was queued, of nothing but what to run.
+  return { kind: 'callback', name: text === '<Object>' ? '(anonymous)' : text, task: null };
 }
 
 /** `EchoProtocol.dataReceived`. */

@@ -1,5 +1,6 @@
 import { type RecordedStack, warn } from '../loop/index.ts';
 import type { EventLoop } from '../runtime/index.ts';
+import { DatagramTransport, ReadPipeTransport } from '../transports/index.ts';
 import { deepStack } from './deep-stack.ts';
 import { observeLoop, type StopObserving } from './observing.ts';
 import { formatOrigin } from './stack.ts';
@@ -29,14 +30,21 @@ export class UnclosedResources {
   }
 }
 
-/** `transport 127.0.0.1:80 → 10.0.0.1:5000`, `server on 127.0.0.1:80`. */
+/** `transport 127.0.0.1:80 → 10.0.0.1:5000`, `server on 127.0.0.1:80`, `read pipe of descriptor 5`. */
 export function describeResource(resource: object): string {
   if ('sockets' in resource && Array.isArray(resource.sockets)) {
     return `server on ${resource.sockets.map(formatAddress).join(', ') || 'no address'}`;
   }
   const info = resource as { getExtraInfo?: (name: string) => unknown };
-  const ends = ['sockname', 'peername'].map((name) => formatAddress(info.getExtraInfo?.(name) ?? null));
-  return `transport ${ends.join(' → ')}`;
+  const extra = (name: string) => info.getExtraInfo?.(name) ?? null;
+  if (extra('pipe') !== null) {
+    return `${resource instanceof ReadPipeTransport ? 'read' : 'write'} pipe of descriptor ${extra('fd')}`;
+  }
+  const [own, peer] = [extra('sockname'), extra('peername')];
+  if (resource instanceof DatagramTransport && peer === null)
+    return `datagram endpoint ${formatAddress(own)}`;
+  const what = resource instanceof DatagramTransport ? 'datagram endpoint' : 'transport';
+  return `${what} ${formatAddress(own)} → ${formatAddress(peer)}`;
 }
 
 function formatAddress(address: unknown): string {

@@ -1,9 +1,14 @@
 import { allTasks } from '../coroutines/index.ts';
-import { type EventLoop as EventLoopInterface, NotSupportedError } from '../interface/index.ts';
+import {
+  type DescriptorWait,
+  type EventLoop as EventLoopInterface,
+  NotSupportedError,
+} from '../interface/index.ts';
 import { getRunningLoop, type LoopTimerHandle } from '../loop/index.ts';
 import { EventLoop } from '../runtime/index.ts';
 import { AwaitGraph } from './await-graph.ts';
 import { describeAwaited, formatDuration, timersByFuture } from './describe-awaited.ts';
+import { describeStep } from './runnable-name.ts';
 import { taskId } from './task-id.ts';
 import { stateOf } from './task-insight.ts';
 import { printable } from './text.ts';
@@ -14,7 +19,10 @@ export interface WhyRunning {
   /** those that keep the process alive: not after `unref` */
   readonly timers: readonly string[];
   readonly servers: readonly string[];
+  /** connections, datagram endpoints and pipes */
   readonly transports: readonly string[];
+  /** who waits for descriptors of the program's own: readers, writers, operations on sockets */
+  readonly descriptors: readonly string[];
   readonly tasks: readonly string[];
   /** handlers of signals, which do not keep the process alive by themselves */
   readonly signals: readonly string[];
@@ -25,8 +33,8 @@ export interface WhyRunning {
 }
 
 /**
- * Why the process does not end: timers, transports, servers and pending tasks of a loop, by name, and what the runtime
- * has open besides.
+ * Why the process does not end: timers, transports, servers, watched descriptors and pending tasks of a loop, by name, and
+ * what the runtime has open besides.
  *
  * @throws {StateError} no loop was given and none runs
  * @throws {NotSupportedError} a foreign loop, which shows nobody what it has in hand
@@ -39,7 +47,7 @@ export function whyRunning(loop: EventLoopInterface = getRunningLoop()): WhyRunn
       'Cannot tell why it runs: it is a foreign loop, which shows nobody what it has in hand',
     );
   }
-  const { timers, servers, transports, signals, queued } = loop.inspect();
+  const { timers, servers, transports, signals, waits, queued } = loop.inspect();
   const now = loop.time();
   const tasks = [...allTasks(loop)];
   for (const task of tasks) taskId(task); // numbered in the order in which they are listed
@@ -61,6 +69,7 @@ export function whyRunning(loop: EventLoopInterface = getRunningLoop()): WhyRunn
     transports: transports.map((transport) =>
       printable(`${describeResource(transport)}${transport.isClosing() ? ', closing' : ''}`),
     ),
+    descriptors: waits.map((wait) => printable(describeWait(wait))),
     tasks: tasks.map((task) => {
       const awaits = task.awaiting().of.map((awaited) => describeAwaited(awaited, byFuture, now));
       const doing = awaits.length === 0 ? stateOf(task) : `waits for ${awaits.join(', ')}`;
@@ -70,6 +79,11 @@ export function whyRunning(loop: EventLoopInterface = getRunningLoop()): WhyRunn
     queued,
     host: countResources(),
   };
+}
+
+function describeWait({ descriptor, direction, who }: DescriptorWait): string {
+  if (typeof who === 'string') return `${who} on descriptor ${descriptor}`;
+  return `${direction === 'read' ? 'reader' : 'writer'} of descriptor ${descriptor}: ${describeStep(who).name}`;
 }
 
 function countResources(): Record<string, number> {
@@ -89,6 +103,7 @@ export function formatWhyRunning(why: WhyRunning): string {
   list('timers', why.timers);
   list('servers', why.servers);
   list('transports', why.transports);
+  list('descriptors', why.descriptors);
   list('signal handlers, which keep nothing alive', why.signals);
   if ((why.queued ?? 0) > 0) lines.push(`callbacks queued: ${why.queued}`);
   list(

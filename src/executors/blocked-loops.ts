@@ -1,4 +1,4 @@
-import type { Operation, WakeupOperations } from '../interface/index.ts';
+import type { Bell, Operation, WakeupOperations } from '../interface/index.ts';
 import { runningLoop } from '../loop/index.ts';
 import { EventLoop } from '../runtime/index.ts';
 
@@ -8,27 +8,43 @@ export function blockedLoop(): EventLoop | null {
   return loop instanceof EventLoop && loop.blocks ? loop : null;
 }
 
-/** Calls back when a loop is rung that somebody listens to. */
+export interface BlockedLoopsListener {
+  /** A loop was rung that somebody listens to. */
+  onRing(): void;
+  /** What is to be rung from now on; null: nothing. */
+  onChange(bell: Bell | null): void;
+}
+
+/** The loops that block this thread and wait for something. One at a time can be woken; the others are not running. */
 export class BlockedLoops {
-  readonly #onRing: () => void;
+  /** what is to be rung */
+  bell: Bell | null = null;
+  readonly #listener: BlockedLoopsListener;
   readonly #ringing = new Map<WakeupOperations, { readonly operation: Operation; users: number }>();
 
-  constructor(onRing: () => void) {
-    this.#onRing = onRing;
+  constructor(listener: BlockedLoopsListener) {
+    this.#listener = listener;
   }
 
   /** What it returns ends it. */
   listen(wakeups: WakeupOperations): () => void {
-    let entry = this.#ringing.get(wakeups);
-    if (entry === undefined) {
-      entry = { operation: wakeups.onRing(this.#onRing), users: 0 };
-      this.#ringing.set(wakeups, entry);
-    }
+    const entry = this.#ringing.get(wakeups) ?? {
+      operation: wakeups.onRing(this.#listener.onRing),
+      users: 0,
+    };
+    this.#ringing.set(wakeups, entry);
     entry.users++;
+    if (this.bell !== wakeups.bell) this.#change(wakeups.bell);
     return () => {
-      if (entry === undefined || --entry.users > 0) return;
+      if (--entry.users > 0) return;
       entry.operation.cancel();
       this.#ringing.delete(wakeups);
+      if (this.bell === wakeups.bell) this.#change(null);
     };
+  }
+
+  #change(bell: Bell | null): void {
+    this.bell = bell;
+    this.#listener.onChange(bell);
   }
 }

@@ -1,11 +1,13 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Bell } from '../interface/index.ts';
 import type { Parcel } from '../threads/index.ts';
 import type { ModuleOrigin } from './module-function.ts';
 
 /** What a thread is given when it starts. */
 export interface ThreadStart {
-  /** where it answers */
+  /**
+   * Where it answers, and finds what is to be rung then, a `Bell` or null: that of a loop which blocks the pool's thread, so
+   * that the host there delivers nothing. It may begin to after a job has.
+   */
   readonly answers: MessagePort;
 }
 
@@ -13,10 +15,6 @@ export interface ThreadStart {
 export interface Order {
   readonly origin: ModuleOrigin;
   readonly args: unknown[];
-  /** to be rung with the answer: of the loop that waits for it; null: the host delivers it */
-  readonly bell: Bell | null;
-  /** that loop blocks the thread, so that its host does nothing: neither print nor deliver */
-  readonly hostless: boolean;
 }
 
 /** Back from the thread. */

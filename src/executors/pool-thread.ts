@@ -7,6 +7,7 @@ import {
   type Transferable,
   Worker,
 } from 'node:worker_threads';
+import type { Bell } from '../interface/index.ts';
 import { warn } from '../loop/index.ts';
 import { unpackThrown } from '../threads/index.ts';
 import { BrokenExecutorError } from './broken-executor-error.ts';
@@ -65,11 +66,17 @@ export class PoolThread {
     this.#worker.ref();
   }
 
+  /** What it is to ring when it answers; null: nothing. */
+  toRing(bell: Bell | null): void {
+    this.#answers.postMessage(bell);
+  }
+
   /** Takes over what the thread has answered and the host has not delivered. */
   look(): void {
     while (!this.#over) {
       const received = receiveMessageOnPort(this.#answers);
-      if (received === undefined) return;
+      // The latter is how the end of a port is received whose other end is gone.
+      if (received === undefined || received.message === undefined) return;
       this.#finish(received.message as Outcome);
     }
   }

@@ -1,5 +1,5 @@
 // What runs in a thread of the pool: one order after the other.
-import { parentPort, type Transferable, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, type Transferable, workerData } from 'node:worker_threads';
 import type { Bell } from '../interface/index.ts';
 import { packThrown, ring, takeMarked } from '../threads/index.ts';
 import type { Order, Outcome, ThreadStart } from './messages.ts';
@@ -19,24 +19,35 @@ process.on('exit', (code) => {
 });
 
 async function perform(order: Order): Promise<void> {
-  bell = order.bell;
   try {
     const result = await callImported(order.origin, order.args);
-    if (!order.hostless) await flushed();
+    await flushed();
     answer({ kind: 'result', result }, takeMarked([result]));
   } catch (error) {
-    if (!order.hostless) await flushed();
+    await flushed();
     answer({ kind: 'thrown', thrown: packThrown(error) }, []);
   }
 }
 
 function answer(outcome: Outcome, moved: object[]): void {
   answers.postMessage(outcome, moved as Transferable[]);
+  look();
   if (bell !== null) ring(bell);
+}
+
+/** Whether somebody is to be rung. */
+function look(): void {
+  for (;;) {
+    const received = receiveMessageOnPort(answers);
+    if (received?.message === undefined) return;
+    bell = received.message as Bell | null;
+  }
 }
 
 /** What the job has printed passes through the main thread, and would be lost if this thread were ended before. */
 async function flushed(): Promise<void> {
+  look();
+  if (bell !== null) return; // the main thread prints nothing now
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.writableLength > 0) await new Promise<void>((resolve) => stream.write('', () => resolve()));
   }

@@ -39,8 +39,13 @@ export class ThreadPoolExecutor implements Executor {
   readonly #waiting = new Map<ThreadJob<unknown>, Waiting>();
   readonly #threads = new Set<PoolThread>();
   readonly #idle: PoolThread[] = [];
-  readonly #blocked = new BlockedLoops(() => {
-    for (const thread of [...this.#threads]) thread.look();
+  readonly #blocked = new BlockedLoops({
+    onRing: () => this.#look(),
+    onChange: (bell) => {
+      for (const thread of this.#threads) thread.toRing(bell);
+      // One may have answered just before it heard of that.
+      if (bell !== null) blockedLoop()?.callSoon(() => this.#look());
+    },
   });
   #started = 0;
   #closed = false;
@@ -76,7 +81,7 @@ export class ThreadPoolExecutor implements Executor {
     }
     const job = new ThreadJob<unknown>(origin.name, (cancelled) => this.#dropped(cancelled));
     const wakeups = blockedLoop()?.wakeups ?? null;
-    const order = { origin, args, bell: wakeups?.bell ?? null, hostless: wakeups !== null };
+    const order = { origin, args };
     const moved = takeMarked(args);
     try {
       const thread = this.#freeThread();
@@ -101,6 +106,10 @@ export class ThreadPoolExecutor implements Executor {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
+  }
+
+  #look(): void {
+    for (const thread of [...this.#threads]) thread.look();
   }
 
   readonly #keeper: ThreadKeeper = {
@@ -147,6 +156,7 @@ export class ThreadPoolExecutor implements Executor {
   #start(): PoolThread {
     const thread = new PoolThread(`${this.#prefix}_${this.#started++}`, this.#keeper);
     this.#threads.add(thread);
+    if (this.#blocked.bell !== null) thread.toRing(this.#blocked.bell);
     return thread;
   }
 

@@ -14,6 +14,8 @@ import type { Runnable } from './handle.ts';
  *    `StreamChannel.write`, which says at once what the kernel took, and {@link SocketOperations}, which try at once.
  * 2. After the `close`, `abort` or `cancel` of the thing it belongs to it is not called again, except `closed`.
  * 3. It does not throw; the host catches what a careless one lets out.
+ *
+ * How to write one, and prove it, with a whole example: `docs/writing-a-driver.md` of the repository.
  */
 export interface Driver {
   readonly name: string;
@@ -366,9 +368,19 @@ export interface DescriptorOperations {
   watch(descriptor: number, direction: Direction, callback: Runnable): void;
   /** False if there was none. It is not run any more, also if it is queued. */
   unwatch(descriptor: number, direction: Direction): boolean;
+  /** Who waits for descriptors of the program's own: callbacks, and operations on sockets. Left out where nobody can tell. */
+  waits?(): DescriptorWait[];
 }
 
 export type Direction = 'read' | 'write';
+
+/** Somebody who waits for a descriptor. */
+export interface DescriptorWait {
+  readonly descriptor: number;
+  readonly direction: Direction;
+  /** the callback that `watch` was given; or what an operation is to do, in words: 'receive' */
+  readonly who: Runnable | string;
+}
 
 /**
  * Operations on sockets that are the program's own. Each is tried at once, and waits for the kernel only if it must, behind

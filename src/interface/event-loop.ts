@@ -268,7 +268,7 @@ export interface ConnectionOptions extends TlsOptions {
   family?: AddressFamily | undefined;
   /** as for `getaddrinfo` */
   flags?: number | undefined;
-  /** a connected stream socket, in place of host and port */
+  /** a connected stream socket, in place of host and port; the transport's from then on */
   socket?: Socket | undefined;
   /** bind to it before connecting */
   localAddress?: { host: string; port?: number | undefined } | undefined;
@@ -290,7 +290,7 @@ export interface ServerOptions extends TlsOptions {
   port?: number | undefined;
   family?: AddressFamily | undefined;
   flags?: number | undefined;
-  /** a bound stream socket, in place of host and port */
+  /** a bound stream socket, in place of host and port; the server's once it listens */
   socket?: Socket | undefined;
   /** connections the kernel queues, 100 unless given */
   backlog?: number | undefined;
@@ -319,7 +319,7 @@ export interface ConnectionMethods {
   createServer(factory: () => StreamProtocol, options?: ServerOptions): Waitable<Server>;
   /** The keynote's name for `createServer`. */
   startServing(factory: () => StreamProtocol, options?: ServerOptions): Waitable<Server>;
-  /** The server's side of a connection that was accepted elsewhere. */
+  /** The server's side of a connection that was accepted elsewhere; the socket is the transport's from then on. */
   connectAcceptedSocket<P extends StreamProtocol>(
     factory: () => P,
     socket: Socket,

@@ -1,4 +1,7 @@
-/** The standard: what a loop promises, and what a driver must fulfil. Types and errors; no I/O. */
+/**
+ * The standard: what a loop promises, and what a driver must fulfil. Types and errors; no I/O. How to write a driver is
+ * told, with an example, in `docs/writing-a-driver.md` of the repository.
+ */
 export type * from './address.ts';
 export type * from './context.ts';
 export type * from './driver.ts';

@@ -3,14 +3,23 @@ import { asyncOwner } from './async-context.ts';
 
 // A context is a box around an immutable map. Copying one copies a pointer; setting a variable replaces the map. What
 // is current is a module variable that callbacks and steps swap; in a microtask of an `async` function nothing of ours
-// is on the stack, the variable is null, and async context tells whose code it is.
+// is on the stack, the variable is null, and async context tells whose code it is. One variable says both which context
+// that is and whose step: to store a young object in an old place costs 5 ns.
 
 type Values = ReadonlyMap<ContextVar<unknown>, unknown>;
 
 const noValues: Values = new Map();
 
+/** Code that runs: whose step it is, and in which context. */
+export interface Frame {
+  /** @internal */
+  readonly context: Context;
+  /** @internal null: it is no task's step, but a callback */
+  readonly stepping: object | null;
+}
+
 /** @see PEP 567, `contextvars.Context` */
-export class Context implements ContextInterface {
+export class Context implements ContextInterface, Frame {
   /** @internal */
   values: Values;
   #entered = false;
@@ -18,6 +27,16 @@ export class Context implements ContextInterface {
   /** An empty context; `copyContext` gives one with the current values. */
   constructor(values: Values = noValues) {
     this.values = values;
+  }
+
+  /** @internal */
+  get context(): this {
+    return this;
+  }
+
+  /** @internal */
+  get stepping(): null {
+    return null;
   }
 
   run<Args extends unknown[], Result>(callback: (...args: Args) => Result, ...args: Args): Result {
@@ -130,11 +149,16 @@ export class ContextVar<T> {
 /** Code that no loop runs has a context too: one a thread. */
 const threadContext = new Context();
 
-let entered: Context | null = null;
+let entered: Frame | null = null;
 
 /** The context this code runs in. */
 export function currentContext(): Context {
-  return entered ?? asyncOwner()?.asyncContext ?? threadContext;
+  return entered?.context ?? asyncOwner()?.asyncContext ?? threadContext;
+}
+
+/** The task whose step is on the stack; null: none is. */
+export function currentStep(): object | null {
+  return entered === null ? null : entered.stepping;
 }
 
 /** A context with the current values, changes to which stay its own. */
@@ -143,13 +167,19 @@ export function copyContext(): Context {
 }
 
 /** Makes `context` current; what it returns is for `leaveContext`. */
-export function enterContext(context: Context | null): Context | null {
+export function enterContext(context: Context): Frame | null {
+  const stepping = currentStep();
+  return enterFrame(stepping === null ? context : { context, stepping });
+}
+
+/** Says what runs; what it returns is for `leaveContext`. */
+export function enterFrame(frame: Frame): Frame | null {
   const previous = entered;
-  entered = context;
+  entered = frame;
   return previous;
 }
 
-export function leaveContext(previous: Context | null): void {
+export function leaveContext(previous: Frame | null): void {
   entered = previous;
 }
 

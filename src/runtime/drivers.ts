@@ -7,7 +7,8 @@ import {
   NotSupportedError,
   SystemError,
 } from '../interface/index.ts';
-import { EpollPoller, type Poller, PollPoller, SelectPoller } from '../selectors/index.ts';
+import { warn } from '../loop/index.ts';
+import { EpollPoller, KqueuePoller, type Poller, PollPoller, SelectPoller } from '../selectors/index.ts';
 
 /** One kind of loop: its driver's name, and whether it works here. */
 export interface DriverInfo {
@@ -31,11 +32,11 @@ const known: readonly Entry[] = [
     create: () => new NodeDriver(),
   },
   byReadiness('epoll', 'epoll(7), spoken to directly', () => new EpollPoller()),
+  byReadiness('kqueue', 'kqueue(2), spoken to directly; not yet run on a BSD', () => new KqueuePoller()),
   byReadiness('poll', 'poll(2), spoken to directly', () => new PollPoller()),
   byReadiness('select', 'select(2), spoken to directly: descriptors below 1024', () => new SelectPoller()),
   ...(
     [
-      ['kqueue', 'kqueue(2), spoken to directly'],
       ['uring', 'io_uring(7), spoken to directly'],
       ['simulation', 'virtual time and a simulated network'],
     ] as const
@@ -47,12 +48,44 @@ const known: readonly Entry[] = [
   })),
 ];
 
+/** The best first. kqueue waits for somebody to have run it. */
+const preferred = ['epoll'];
+
+/** Where it must work unless something is wrong, which is then said. */
+const ownLoopsHere = globalThis.process?.platform === 'linux';
+
+let chosen: string | null = null;
+
+/** The best driver that works here, found once. */
+function bestDriver(): string {
+  chosen ??= chooseBest();
+  return chosen;
+}
+
+function chooseBest(): string {
+  const reasons: string[] = [];
+  for (const name of preferred) {
+    const why = known.find((entry) => entry.name === name)?.unavailable ?? null;
+    if (why === null) return name;
+    reasons.push(`${name}: ${why}`);
+  }
+  if (ownLoopsHere) {
+    warn(
+      'SlowLoopWarning',
+      `Running on Node's own loop, since no faster one works here (${reasons.join('; ')})`,
+    );
+  }
+  return 'node';
+}
+
 function byReadiness(name: string, description: string, makePoller: () => Poller): Entry {
+  let asked: { why: string | null } | null = null;
   return {
     name,
     description,
     get unavailable() {
-      return whyNot(makePoller);
+      asked ??= { why: whyNot(makePoller) };
+      return asked.why;
     },
     create: () => new ReadinessDriver(name, makePoller),
   };
@@ -70,7 +103,7 @@ export function listDrivers(): DriverInfo[] {
  * @throws {RangeError} there is no such driver
  * @throws {NotSupportedError} it does not work here
  */
-export function createDriver(name = environment('TULIPA_LOOP') ?? 'node'): Driver {
+export function createDriver(name = environment('TULIPA_LOOP') ?? bestDriver()): Driver {
   const entry = known.find((candidate) => candidate.name === name);
   if (entry === undefined) {
     throw new RangeError(

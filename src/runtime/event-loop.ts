@@ -8,6 +8,7 @@ import {
   type DatagramProtocol,
   type DatagramTransport,
   type Descriptor,
+  type DescriptorWait,
   type Direction,
   type Driver,
   type DriverFeature,
@@ -32,6 +33,7 @@ import {
   type SocketAddress,
   StateError,
   type StreamChannel,
+  type StreamOperations,
   type StreamProtocol,
   type SubprocessOptions,
   type SubprocessProtocol,
@@ -113,6 +115,8 @@ export interface LoopInsides {
   readonly transports: readonly OpenTransport[];
   readonly servers: readonly Server[];
   readonly signals: readonly Signal[];
+  /** who waits for descriptors of the program's own */
+  readonly waits: readonly DescriptorWait[];
 }
 
 export interface EventLoopOptions {
@@ -195,6 +199,11 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     return this.#driver.wakeups ?? null;
   }
 
+  /** @internal For what is served beside the loop: connections that are none of its transports. */
+  get streams(): StreamOperations | null {
+    return this.#driver.streams;
+  }
+
   /** @internal It turns, and the host does not. */
   get blocks(): boolean {
     return this.#blocking.turning;
@@ -221,6 +230,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       transports: [...this.#transports],
       servers: [...this.#servers],
       signals: [...this.#signals.keys()],
+      waits: this.#driver.descriptors?.waits?.() ?? [],
     };
   }
 
@@ -1208,7 +1218,7 @@ function* waitAtMost(
 }
 
 /** Where the handler of an exception runs: where the failing task or callback did. */
-function contextOf({ task, handle }: ExceptionContext): Context | null {
+function contextOf({ task, handle }: ExceptionContext): Context {
   try {
     const context = task?.getContext() ?? handle?.getContext();
     return context instanceof Context ? context : currentContext();

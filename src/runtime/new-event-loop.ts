@@ -1,9 +1,10 @@
+import type { Driver } from '../interface/index.ts';
 import { createDriver } from './drivers.ts';
 import { EventLoop } from './event-loop.ts';
 
 export interface NewEventLoopOptions {
-  /** the driver's name; `TULIPA_LOOP`, else the best that works here, unless given */
-  driver?: string | undefined;
+  /** a driver, or the name of one; `TULIPA_LOOP`, else the best that works here, unless given */
+  driver?: Driver | string | undefined;
   /** on if TULIPA_DEBUG is set, unless given */
   debug?: boolean | undefined;
 }
@@ -15,5 +16,6 @@ export interface NewEventLoopOptions {
  * @throws {NotSupportedError} it does not work here
  */
 export function newEventLoop(options: NewEventLoopOptions = {}): EventLoop {
-  return new EventLoop(createDriver(options.driver), { debug: options.debug });
+  const { driver, debug } = options;
+  return new EventLoop(typeof driver === 'object' ? driver : createDriver(driver), { debug });
 }

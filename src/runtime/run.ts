@@ -10,7 +10,7 @@ import {
   type Suspension,
   type TaskSource,
 } from '../interface/index.ts';
-import { alreadyRunning, copyContext, nodeHost, runningLoop } from '../loop/index.ts';
+import { alreadyRunning, copyContext, nodeHost, runningLoop, warn } from '../loop/index.ts';
 import { environment } from './drivers.ts';
 import { EventLoop } from './event-loop.ts';
 import { watchHostIdle } from './host-idle.ts';
@@ -39,7 +39,8 @@ export interface RunnerOptions {
   /**
    * 'guest': in turns of the host's own loop, beside everything else in the program. 'blocking': owns the thread from the
    * host's next turn until main has ended; faster, and nothing of the host's runs meanwhile. Unless given, TULIPA_RUNNER,
-   * else guest; in a worker thread blocking, where the driver can.
+   * else guest; in a worker thread blocking, where the driver can. A guest there warns: to terminate such a thread while it
+   * is in our loop takes the whole process down.
    */
   runner?: RunnerKind | undefined;
   /** debug mode of the loop; as the environment says unless given */
@@ -132,12 +133,19 @@ export class Runner {
     const running = runningLoop();
     if (running !== null) throw alreadyRunning(this.#loop, running);
     const loop = this.getLoop();
+    const blocking = this.#blocks(loop);
+    if (nodeHost.prefersBlocking && loop.canBlock && !blocking) {
+      warn(
+        'GuestWarning',
+        `A loop of the ${loop.driverName} driver is a guest in a worker thread: end it by having main return; worker.terminate() and process.exit() may take the whole process down`,
+      );
+    }
     this.#context ??= copyContext();
     const context = given ?? this.#context;
     this.#state = 'running';
     return await runAttached(
       loop,
-      this.#blocks(loop),
+      blocking,
       () => startMain(loop, main, context),
       (started, giveUp) => this.#watchMain(loop, started, giveUp),
       () => {
@@ -204,7 +212,7 @@ export class Runner {
     try {
       await runAttached(
         loop,
-        this.#blocks(loop),
+        loop.canBlock && this.#blocks(loop),
         () => loop.createTask(() => this.#shutDown(loop), { name: 'shutdown' }),
         null,
         () => {},
@@ -263,10 +271,12 @@ export class Runner {
 
   #blocks(loop: EventLoop): boolean {
     const { runner = environment('TULIPA_RUNNER') } = this.#options;
-    if (runner === undefined) return nodeHost.prefersBlocking && loop.canBlock;
-    if (runner !== 'guest' && runner !== 'blocking')
+    if (runner !== undefined && runner !== 'guest' && runner !== 'blocking')
       throw new RangeError(`Cannot run: there is no runner '${runner}'; there are guest and blocking`);
-    return runner === 'blocking';
+    const prefersBlocking = nodeHost.prefersBlocking && loop.canBlock;
+    // The environment speaks to the program, and knows nothing of its threads.
+    if (runner === 'guest' && prefersBlocking) return this.#options.runner === undefined;
+    return runner === undefined ? prefersBlocking : runner === 'blocking';
   }
 
   #makeLoop(): EventLoop {

@@ -5,7 +5,8 @@
  *
  * - A piece is kept as it is. Only small ones that come while others wait are gathered in blocks, because a megabyte
  *   that arrives byte by byte would else be a million objects.
- * - Bytes are copied once, when taken. A piece that is taken whole, and is alone in its memory, is not copied at all.
+ * - Bytes are copied once, when taken. A piece that is taken whole is not copied at all, unless it is a small part of
+ *   the memory in which it lies.
  * - A search that goes on where the last one ended finds the place without walking: see {@link ByteQueue.search}.
  */
 import type { Separators } from './separators.ts';
@@ -14,6 +15,8 @@ import type { Separators } from './separators.ts';
 const BLOCK_BYTES = 16 * 1024;
 /** Pieces of at most so many bytes begin a block; longer ones only go into one that has room. */
 const SMALL_BYTES = 2 * 1024;
+/** Keeping a piece may keep so many times its own memory, which it shares with others; it is copied else. */
+const KEPT_RATIO_MAX = 16;
 /** Below this, a loop finds a byte sooner than a call of `indexOf`. */
 const SHORT_SEARCH_BYTES = 48;
 
@@ -84,10 +87,11 @@ export class ByteQueue {
       return head.bytes.slice(start, head.start);
     }
     this.#dropHead(head);
-    // Shared memory is not handed over: keeping five bytes would keep the whole slab, and transferring them to another
-    // thread would take it away from everybody else in it.
-    const alone = head.end - head.start === head.bytes.buffer.byteLength;
-    return alone ? head.bytes : head.bytes.slice(head.start, head.end);
+    const { bytes, start, end } = head;
+    const isWhole = end - start === bytes.length;
+    return isWhole && bytes.length * KEPT_RATIO_MAX >= bytes.buffer.byteLength
+      ? bytes
+      : bytes.slice(start, end);
   }
 
   /** Removes the first `byteCount` bytes, no more than there are. */

@@ -5,8 +5,8 @@ import { errno } from './libc.ts';
 
 const { errno: numbers } = os;
 
+export const EAFNOSUPPORT = numbers.EAFNOSUPPORT;
 export const EAGAIN = numbers.EAGAIN;
-export const EALREADY = numbers.EALREADY;
 export const EBADF = numbers.EBADF;
 export const ECONNABORTED = numbers.ECONNABORTED;
 export const ECONNREFUSED = numbers.ECONNREFUSED;
@@ -31,6 +31,7 @@ export const EOVERFLOW = numbers.EOVERFLOW;
 export const EPERM = numbers.EPERM;
 export const EPIPE = numbers.EPIPE;
 export const EPROTO = numbers.EPROTO;
+export const EPROTONOSUPPORT = numbers.EPROTONOSUPPORT;
 export const ESPIPE = numbers.ESPIPE;
 
 /**

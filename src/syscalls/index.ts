@@ -1,8 +1,8 @@
 export { constants, isDarwin } from './constants.ts';
+export { copyNative } from './copy-native.ts';
 export * from './errors.ts';
 export {
   type Address,
-  type DescriptorWatch,
   type Ffi,
   type Functions,
   ffi,
@@ -24,4 +24,4 @@ export {
 export { refuseNewConnections } from './refuse-new-connections.ts';
 export * from './socket.ts';
 export { addressBytesMax, decodeAddress, encodeAddress, familyNumber } from './socket-address.ts';
-export { closeAtThreadEnd } from './thread-end.ts';
+export { closeAtThreadEnd, unlinkAtThreadEnd } from './thread-end.ts';

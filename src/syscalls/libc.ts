@@ -41,6 +41,7 @@ const table = {
   if_nametoindex: ['u32', 'memory'],
   if_indextoname: ['address', 'u32', 'memory'],
   getpid: ['i32'],
+  memcpy: ['address', 'memory', 'address', 'u32'],
   kill: ['i32', 'i32', 'i32'],
   poll: ['i32', 'address', 'u32', 'i32'],
   pselect: ['i32', 'i32', 'address', 'address', 'address', 'address', 'address'],

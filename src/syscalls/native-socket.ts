@@ -8,7 +8,7 @@ import {
   type UnixAddress,
 } from '../interface/index.ts';
 import { constants } from './constants.ts';
-import { EBADF, lastFailure, systemFailure } from './errors.ts';
+import { EAFNOSUPPORT, EPROTONOSUPPORT, lastFailure, systemFailure } from './errors.ts';
 import { libc } from './libc.ts';
 import {
   checked,
@@ -189,9 +189,12 @@ export function socketPair(options: Pick<SocketOptions, 'type'> = {}): [NativeSo
 export function socketFromDescriptor(fd: number): NativeSocket {
   if (!Number.isInteger(fd)) throw new TypeError(`Cannot use ${String(fd)}: it is no descriptor`);
   const kind = getOption(fd, SOL_SOCKET, SO_TYPE);
-  const family = familyOf(fd);
   const type = kind === SOCK_STREAM ? 'stream' : kind === SOCK_DGRAM ? 'datagram' : null;
-  if (type === null) throw systemFailure(`use descriptor ${fd}: its type is ${kind}`, 'getsockopt', EBADF);
+  if (type === null) throw systemFailure(`use descriptor ${fd}`, 'getsockopt', EPROTONOSUPPORT);
+  // Also one that is not bound has an address: its family's.
+  const address = localAddressOf(fd);
+  if (address === null) throw systemFailure(`use descriptor ${fd}`, 'getsockname', EAFNOSUPPORT);
+  const family = 'path' in address ? 'unix' : address.family;
   setNonBlocking(fd);
   checked(libc().fcntl(fd, F_SETFD, FD_CLOEXEC), `use descriptor ${fd}`, 'fcntl');
   return new NativeSocket(fd, family, type);
@@ -212,13 +215,6 @@ export function descriptorOf(socket: Socket, doing: string): number {
 
 function closedSocket(doing: string): StateError<'ERR_SOCKET_CLOSED'> {
   return new StateError('ERR_SOCKET_CLOSED', `Cannot ${doing}: the socket is closed, or a transport has it`);
-}
-
-function familyOf(fd: number): AddressFamily | 'unix' {
-  // Also one that is not bound has an address: its family's.
-  const address = localAddressOf(fd);
-  if (address === null) return 'unix';
-  return 'path' in address ? 'unix' : address.family;
 }
 
 function checkedOptions({ family = 4, type = 'stream' }: SocketOptions): Required<{

@@ -1,5 +1,4 @@
 import { constants } from './constants.ts';
-import { ffi } from './ffi/index.ts';
 import { libc } from './libc.ts';
 import { Memory } from './memory.ts';
 
@@ -13,6 +12,9 @@ const program = [
   [0x06, 0, 0, 0xffff_ffff], // no: let it through
 ] as const;
 
+/** Kept: the call is given an address of it, which keeps nothing alive. */
+let filter: Memory | null = null;
+
 /**
  * Lets a listening TCP socket hear of no new connections: their first segment is dropped, and when the peer sends it again,
  * after a second, the socket is closed and another one of the same port takes it, or nobody. So a server that accepts what
@@ -22,17 +24,22 @@ const program = [
  */
 export function refuseNewConnections(fd: number): void {
   if (SO_ATTACH_FILTER === 0) return;
-  const filter = new Memory(8 * program.length);
-  program.forEach(([code, ifTrue, ifFalse, operand], index) => {
-    filter.view.setUint16(8 * index, code, true);
-    filter.view.setUint8(8 * index + 2, ifTrue);
-    filter.view.setUint8(8 * index + 3, ifFalse);
-    filter.view.setUint32(8 * index + 4, operand, true);
-  });
+  filter ??= encodeProgram();
   // struct sock_fprog: how many, and where
   const described = new Memory(16);
   described.view.setUint16(0, program.length, true);
-  described.view.setBigUint64(8, BigInt(ffi().addressOf(filter.bytes)), true);
+  described.view.setBigUint64(8, BigInt(filter.address), true);
   // Forbidden by a sandbox, it leaves a gap of microseconds, as there is elsewhere.
   libc().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, described.bytes, 16);
+}
+
+function encodeProgram(): Memory {
+  const memory = new Memory(8 * program.length);
+  program.forEach(([code, ifTrue, ifFalse, operand], index) => {
+    memory.view.setUint16(8 * index, code, true);
+    memory.view.setUint8(8 * index + 2, ifTrue);
+    memory.view.setUint8(8 * index + 3, ifFalse);
+    memory.view.setUint32(8 * index + 4, operand, true);
+  });
+  return memory;
 }

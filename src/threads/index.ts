@@ -8,6 +8,6 @@ export {
   serveWorkers,
   type WorkerFailure,
 } from './serve-workers.ts';
-export type { ListenTogether, ServeWorker } from './serving.ts';
+export type { ServeWorker } from './serving.ts';
 export { ThreadsafeCaller } from './threadsafe-caller.ts';
 export { takeMarked, transfer } from './transfer.ts';

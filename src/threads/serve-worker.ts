@@ -2,14 +2,14 @@
 import { workerData } from 'node:worker_threads';
 import { createTask, ensureFuture, Future } from '../coroutines/index.ts';
 import type { Awaitable, Server, Suspension, TaskSource } from '../interface/index.ts';
-import { run } from '../runtime/index.ts';
+import { isRunnable, isSource, run } from '../runtime/index.ts';
 import { packThrown } from './error-parcel.ts';
 import { RemoteCaller } from './remote-caller.ts';
 import type { ServeWorker, WorkerReport, WorkerStart } from './serving.ts';
 import { ThreadsafeCaller } from './threadsafe-caller.ts';
 import { transfer } from './transfer.ts';
 
-type Serve = (worker: ServeWorker<unknown>) => Server | Awaitable<Server> | TaskSource<Server>;
+type Serve = (worker: ServeWorker<unknown>) => unknown;
 
 const { module, name, driver, context, reports } = workerData as WorkerStart;
 const reporter = new RemoteCaller<[WorkerReport]>(reports);
@@ -35,10 +35,9 @@ function* serving(serve: Serve): Generator<Suspension, void, unknown> {
     if (!asked.done()) asked.setResult(grace);
   });
   try {
-    const made = serve(context);
-    const server = isServer(made) ? made : yield* ensureFuture('then' in made ? made : createTask(made));
+    const server = yield* settled(serve(context));
     const address = isServer(server) ? server.sockets[0] : undefined;
-    if (address === undefined || !('port' in address))
+    if (!isServer(server) || address === undefined || !('port' in address))
       throw new TypeError(`Cannot serve: what ${name} of ${module} has made is no server that listens`);
     const ticket = stop.createTicket();
     reporter.call(transfer({ kind: 'serving', port: address.port, stop: ticket }, [ticket.port]));
@@ -46,6 +45,12 @@ function* serving(serve: Serve): Generator<Suspension, void, unknown> {
   } finally {
     stop.close();
   }
+}
+
+function* settled(made: unknown): Generator<Suspension, unknown, unknown> {
+  if (!isRunnable(made)) return made;
+  const running = made as Awaitable<unknown> | TaskSource<unknown>;
+  return yield* ensureFuture(isSource(running) ? createTask(running) : running);
 }
 
 function isServer(value: unknown): value is Server {

@@ -240,7 +240,8 @@ class Crew implements ServedWorkers, SlotKeeper {
   *#end(grace: number): Generator<Suspension, void, unknown> {
     this.#stopping = true;
     for (const timer of this.#pauses) timer.cancel();
-    for (const slot of this.#slots) if (!slot.stop(grace)) slot.terminate();
+    // One that is about to start is not ended before it has: native code is being loaded there.
+    for (const slot of this.#slots) slot.stop(grace);
     const late = this.#loop.callLater(grace + endingPatience, () => {
       for (const slot of this.#slots) slot.terminate();
     });

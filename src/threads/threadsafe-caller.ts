@@ -136,7 +136,8 @@ export class ThreadsafeCaller<Args extends unknown[]> {
       for (; left > 0; left--) {
         const received = receiveMessageOnPort(line.port);
         if (received === undefined) break;
-        this.#take(line, received.message as Args | null);
+        // Nothing: how the end of a port is received whose other end is gone.
+        this.#take(line, (received.message ?? null) as Args | null);
       }
       if (left === 0) Atomics.store(line.flags, 0, 1);
     }

@@ -23,6 +23,8 @@ export class WorkerSlot {
   #worker: Worker | null = null;
   #reports: ThreadsafeCaller<[WorkerReport]> | null = null;
   #stop: RemoteCaller<[grace: number]> | null = null;
+  /** asked before the worker could be told */
+  #grace: number | null = null;
   #error: { readonly thrown: unknown } | null = null;
   /** when the present worker was started, by the loop's clock */
   startedAt = 0;
@@ -41,6 +43,7 @@ export class WorkerSlot {
   start(start: Omit<WorkerStart, 'reports'>): void {
     this.startedAt = this.#loop.time();
     this.#stop = null;
+    this.#grace = null;
     this.#error = null;
     const reports = new ThreadsafeCaller<[WorkerReport]>((report) => this.#reported(worker, report), {
       loop: this.#loop,
@@ -67,11 +70,10 @@ export class WorkerSlot {
     worker.on('exit', (code: number) => this.#loop.isClosed() || this.#ended(worker, code, this.#error));
   }
 
-  /** Asks the worker to stop, if it serves. False: it cannot be asked. */
-  stop(grace: number): boolean {
-    if (this.#stop === null || this.#stop.closed) return false;
-    this.#stop.call(grace);
-    return true;
+  /** Asks the worker to stop, as soon as it serves. */
+  stop(grace: number): void {
+    if (this.#stop === null) this.#grace = grace;
+    else if (!this.#stop.closed) this.#stop.call(grace);
   }
 
   /** Ends the thread, wherever it stands. */
@@ -90,6 +92,7 @@ export class WorkerSlot {
     } else {
       this.#stop = new RemoteCaller(report.stop);
       this.#keeper.serves(this, report.port);
+      if (this.#grace !== null) this.stop(this.#grace);
     }
   }
 

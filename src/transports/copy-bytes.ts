@@ -1,41 +1,60 @@
-const slabBytes = 16 * 1024;
-const slabShareMax = 2 * 1024;
+import { countGivenBytes } from './young-collection.ts';
+
+/**
+ * A slab lives as long as any chunk of it is held: the smaller the chunks, the smaller it must be, or who keeps one of
+ * them keeps a multiple of it.
+ */
+const slabs = [
+  { chunkBytesMax: 2 * 1024, slabBytes: 16 * 1024 },
+  { chunkBytesMax: 32 * 1024, slabBytes: 128 * 1024 },
+] as const;
 
 const { allocUnsafeSlow } = globalThis.Buffer ?? {};
 
-let slab = newSlab();
-let used = 0;
+class Slab {
+  readonly #byteCount: number;
+  #memory = new Uint8Array(0);
+  #used = 0;
+
+  constructor(byteCount: number) {
+    this.#byteCount = byteCount;
+  }
+
+  take(byteCount: number): Uint8Array {
+    if (this.#used + byteCount > this.#memory.length) {
+      this.#memory = uncleared(this.#byteCount);
+      // Who transferred one chunk to another thread would take the other receivers' along: it is cloned, or refused.
+      globalThis.process?.getBuiltinModule?.('node:worker_threads').markAsUntransferable(this.#memory.buffer);
+      this.#used = 0;
+    }
+    const start = this.#used;
+    this.#used += byteCount;
+    return this.#memory.subarray(start, this.#used);
+  }
+}
+
+const [small, large] = slabs;
+const smallSlab = new Slab(small.slabBytes);
+const largeSlab = new Slab(large.slabBytes);
 
 /**
- * A copy of `bytes` that the receiver may keep. Small ones share a slab, because a buffer of its own costs several times
- * what copying it does.
+ * A copy of `bytes` that the receiver may keep. All but the largest share slabs, because a buffer of its own costs several
+ * times what copying does.
  */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
-  if (bytes.length > slabShareMax) {
-    const copy = uncleared(bytes.length);
-    copy.set(bytes);
-    return copy;
-  }
-  if (used + bytes.length > slab.length) {
-    slab = newSlab();
-    used = 0;
-  }
-  const copy = slab.subarray(used, used + bytes.length);
+  const { length } = bytes;
+  let copy: Uint8Array;
+  if (length <= small.chunkBytesMax) copy = smallSlab.take(length);
+  else if (length <= large.chunkBytesMax) copy = largeSlab.take(length);
+  else copy = uncleared(length);
   copy.set(bytes);
-  used += bytes.length;
   return copy;
 }
 
-/** Memory that is written next, whole: clearing it first costs as much as filling it. */
-function uncleared(byteCount: number): Uint8Array {
+/** Memory that is written before anybody reads it: clearing it first costs as much as filling it. */
+function uncleared(byteCount: number): Uint8Array<ArrayBuffer> {
+  countGivenBytes(byteCount);
   if (allocUnsafeSlow === undefined) return new Uint8Array(byteCount);
   const { buffer, byteOffset } = allocUnsafeSlow(byteCount);
-  return new Uint8Array(buffer, byteOffset, byteCount);
-}
-
-/** Who transferred one copy to another thread would take the other receivers' along: the buffer is cloned, or refused. */
-function newSlab(): Uint8Array {
-  const made = new Uint8Array(slabBytes);
-  globalThis.process?.getBuiltinModule?.('node:worker_threads').markAsUntransferable(made.buffer);
-  return made;
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteCount);
 }

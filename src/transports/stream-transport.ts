@@ -22,11 +22,15 @@ import type { TransportKeeper, TransportLoop } from './transport-loop.ts';
 /** Writes after the end that are dropped in silence; from the next one on there is a warning. */
 const silentWritesMax = 4;
 
+/** A write of so many bytes is worth a system call of its own: to collect it with others would only delay it. */
+const collectedBytesMax = 16 * 1024;
+
 /**
  * A stream, over any driver's channel. Flow control and the rules of when a protocol is called are here, once.
  *
- * Writing. The first write of a turn goes to the kernel at once; more of the same turn are collected and sent together
- * in the next one, so that a header and a body, or ten thousand small answers, cost a system call and not ten thousand.
+ * Writing. The first write of a turn goes to the kernel at once; small ones that follow in the same turn are collected and
+ * sent together in the next one, so that a header and a body, or ten thousand small answers, cost a system call and not
+ * ten thousand.
  * At most one write is with the channel; what comes meanwhile waits in `#queued`.
  *
  * Reading. A chunk may be larger than the buffer of a `BufferedProtocol`; if that pauses reading between two parts, the
@@ -152,7 +156,11 @@ export class StreamTransport implements Transport, StreamSink {
       }
       return;
     }
-    if (this.#queuedBytes === 0 && this.#sendingBytes === 0 && this.#turnOfWrite !== this.#loop.turns) {
+    if (
+      this.#queuedBytes === 0 &&
+      this.#sendingBytes === 0 &&
+      (this.#turnOfWrite !== this.#loop.turns || data.length >= collectedBytesMax)
+    ) {
       this.#turnOfWrite = this.#loop.turns;
       this.#sendingBytes = this.#channel.write([data]);
     } else {

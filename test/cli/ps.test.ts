@@ -16,6 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { newEventLoop } from '../../src/index.ts';
+import { driversOffering } from '../../src/runtime/index.ts';
 import { type ProgramEnd, RunningProgram } from './running-program.ts';
 
 const TARGET = 'test/support/programs/debugged.ts';
@@ -44,11 +46,28 @@ async function start(
 ): Promise<Target> {
   const folder = temporaryFolder(test);
   const program = new RunningProgram(test, TARGET, [scenario, join(folder, 'go on')], {
-    env: { XDG_RUNTIME_DIR: folder, TULIPA_DEBUG_SOCKET: '', TULIPA_DEBUG: '', ...env },
+    env: { XDG_RUNTIME_DIR: folder, TULIPA_LOOP: driver, TULIPA_DEBUG_SOCKET: '', TULIPA_DEBUG: '', ...env },
   });
   const [, pid = ''] = await program.says(ready);
   return { program, pid, folder: join(folder, 'tulipa') };
 }
+
+/** The driver of the programs. */
+const driver = process.env['TULIPA_LOOP'] || bestDriver();
+
+function bestDriver(): string {
+  const loop = newEventLoop();
+  loop.close();
+  return loop.driverName;
+}
+
+/** One whose loops can block their thread, the same if possible. */
+const [blockingDriver] = driversOffering('blocking').sort(
+  (a, b) => Number(b === driver) - Number(a === driver),
+);
+const skipBlocking = blockingDriver === undefined ? 'no driver here blocks' : false;
+
+const blocking = { TULIPA_LOOP: blockingDriver ?? '', TULIPA_RUNNER: 'blocking' };
 
 /** With more time for the answer than it takes on a machine that has much else to do. */
 async function look(
@@ -83,7 +102,7 @@ describe('tulipa ps', { timeout: 120_000, concurrency: 2 }, () => {
     const { code, stdout, stderr } = await look(test, 'ps', pid);
     assert.deepEqual([code, stderr], [0, '']);
     const [about, head, ...rows] = stdout.trimEnd().split('\n');
-    assert.match(about ?? '', new RegExp(`^process ${pid}: Node v[\\d.]+, loop node, 3 tasks$`));
+    assert.match(about ?? '', new RegExp(`^process ${pid}: Node v[\\d.]+, loop ${driver}, 3 tasks$`));
     assert.match(head ?? '', /^THREAD +ID +NAME +COROUTINE +STATE +AWAITS +FOR +WHERE +AWAITED BY$/);
     assert.equal(rows.length, 3);
     assert.match(
@@ -132,6 +151,55 @@ describe('tulipa ps', { timeout: 120_000, concurrency: 2 }, () => {
     assert.match(stdout, new RegExp(`^process ${pid}, thread (\\d+): .* 2 tasks\\n`));
     assert.match(stdout, /^[1-9]\d* +\d+ +in the worker +work /m);
     assert.match(readdirSync(folder)[0] ?? '', new RegExp(`^${pid}-\\d+\\.sock$`));
+  });
+
+  for (const [name, scenario, tasks] of [
+    ['a loop that blocks its thread', 'tasks', ['Task-1', 'first\\x1b[31m', 'second']],
+    [
+      'one that does so for ever, where no promise makes progress',
+      'a loop that runs for ever',
+      ['main', 'sleeper'],
+    ],
+  ] as const) {
+    it(`looks into ${name}, when asked by a signal`, { skip: skipBlocking }, async (test) => {
+      const { program, pid, folder } = await start(test, scenario, blocking);
+      assert.equal(existsSync(folder), false);
+      const { code, stdout, stderr } = await look(test, 'ps', pid);
+      assert.deepEqual([code, stderr], [0, '']);
+      const [about, , ...rows] = stdout.trimEnd().split('\n');
+      assert.match(about ?? '', new RegExp(`loop ${blockingDriver}, ${tasks.length} tasks$`));
+      assert.deepEqual(
+        rows.map((row) => row.split(/ {2,}/)[2]),
+        tasks,
+      );
+      assert.match(rows[0] ?? '', / waiting +future +.* \S*debugged\.[jt]s:\d+$/);
+      const why = await look(test, 'ps', pid, '--why');
+      assert.match(why.stdout, /^signal handlers, which keep nothing alive:\n {2}SIGTERM$/m);
+      assert.doesNotMatch(why.stdout, /^transports:/m);
+      // It is as if nobody had looked.
+      program.kill('SIGTERM');
+      assert.match((await program.end()).stdout, /end\n$/);
+      assert.deepEqual(readdirSync(folder), []);
+    });
+  }
+
+  it('looks into a worker thread whose loop blocks it', { skip: skipBlocking }, async (test) => {
+    const { pid, folder } = await start(test, 'a worker', { TULIPA_LOOP: blockingDriver ?? '' });
+    const { code, stdout } = await look(test, 'ps', pid);
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`, loop ${blockingDriver}, 2 tasks\\n`));
+    assert.match((await look(test, 'pstree', pid)).stdout, /^\d+ in the worker \(work\): waits for sleep/m);
+    assert.match(readdirSync(folder)[0] ?? '', new RegExp(`^${pid}-\\d+\\.sock$`));
+  });
+
+  it('opens the socket of a loop that blocks its thread where the environment says so', {
+    skip: skipBlocking,
+  }, async (test) => {
+    const { pid, folder } = await start(test, 'tasks', { ...blocking, TULIPA_DEBUG_SOCKET: '1' });
+    // Nobody asks for it: it is there already.
+    assert.deepEqual(readdirSync(folder), [`${pid}.sock`]);
+    assert.equal(statSync(join(folder, `${pid}.sock`)).mode & 0o777, 0o600);
+    assert.equal((await look(test, 'ps', pid)).code, 0);
   });
 
   it('says that the loop of a process is blocked', async (test) => {
@@ -209,13 +277,15 @@ describe('tulipa ps', { timeout: 120_000, concurrency: 2 }, () => {
   it('says of a process that has ended, but is not yet buried, that it has', {
     skip: onLinux,
   }, async (test) => {
-    // The shell's child ends at once; the shell becomes a program that never asks for it.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
+    // The shell becomes a program that never asks for its child, which ends only then.
+    const parent = spawn('sh', ['-c', 'exec 3<&0; cat <&3 >&2 & echo $!; exec sleep 1000 3<&-'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
     });
     test.after(() => parent.kill());
     const [line] = (await once(parent.stdout, 'data')) as [Buffer];
     const pid = String(line).trim();
+    while (readFileSync(`/proc/${parent.pid}/comm`, 'utf8') !== 'sleep\n') await setImmediate();
+    parent.stdin.end();
     while (!/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) await setImmediate();
     assertComplains(await look(test, 'ps', pid), 1, /: it has ended, and is there only until its parent /);
   });
@@ -282,6 +352,15 @@ describe('tulipa pstree', { timeout: 120_000, concurrency: 2 }, () => {
     assert.match(first ?? '', /^├─ \d+ first\\x1b\[31m \(work\) by task group: waits for sleep/);
     assert.match(second ?? '', /^└─ \d+ second \(work\) by task group: waits for sleep/);
     assert.deepEqual(rest, []);
+  });
+
+  it('shows the tasks of a loop that blocks its thread', { skip: skipBlocking }, async (test) => {
+    const { pid } = await start(test, 'tasks', blocking);
+    const { code, stdout } = await look(test, 'pstree', pid);
+    assert.equal(code, 0);
+    const [, root, ...children] = stdout.trimEnd().split('\n');
+    assert.match(root ?? '', /^\d+ Task-1 \(main\): waits for future /);
+    assert.match(children.join('\n'), /^├─ \d+ first.*\n└─ \d+ second .*$/);
   });
 
   it('reports a circle in one line that names the tasks (B-TOOLS-002)', async (test) => {

@@ -278,7 +278,10 @@ export function testConnections(kind: LoopKind): void {
       yield* near.until(() => near.byteCount > 0);
       yield* peer.reset();
       near.transport.resumeReading();
-      assert.ok(isReset(yield* near.waitLost()));
+      const lost = yield* near.waitLost();
+      // Node 20 tells of a reset that came while its socket was paused as of an end.
+      const toldAsEnd = kind.driver === 'node' && near.calls.includes('eofReceived');
+      assert.ok(toldAsEnd ? lost === null : isReset(lost));
       assert.ok(near.byteCount > 0 && near.byteCount < sentBytes);
       assert.ok(near.data.every((byte) => byte === 7));
       yield* raw.close();

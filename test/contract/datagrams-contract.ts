@@ -32,7 +32,7 @@ import {
   Watched,
 } from './endpoints.ts';
 import type { LoopKind } from './kinds.ts';
-import { openRawUnix } from './raw-datagrams.ts';
+import { openRawDatagrams } from './raw-datagrams.ts';
 
 /** The largest datagram of UDP: what IPv4 leaves of 65 535 bytes. */
 const udpBytesMax = 65_507;
@@ -532,7 +532,7 @@ function testOptions(kind: LoopKind): void {
 
   test('replace a socket file that was left behind, and remove their own (B-DG-004)', function* () {
     const path = socketPath();
-    using left = openRawUnix();
+    using left = openRawDatagrams();
     left.bind(path);
     left.close();
     assert.ok(existsSync(path));
@@ -703,7 +703,7 @@ function testFlowControl(kind: LoopKind): void {
 
   /** An endpoint whose peer reads when the test says so. */
   function* openFull(options: { connected: boolean }) {
-    const peer = openRawUnix();
+    const peer = openRawDatagrams();
     const path = socketPath();
     peer.bind(path);
     const sender = yield* open(options.connected ? { remoteAddress: { path } } : { family: 'unix' });
@@ -799,7 +799,7 @@ function testKernelErrors(kind: LoopKind): void {
   test('one that is longer than what is received is an error received, and never a part of it', function* () {
     const path = socketPath();
     const receiver = yield* open({ localAddress: { path } });
-    using sender = openRawUnix();
+    using sender = openRawDatagrams();
     sender.connect(path);
     sender.send(new Uint8Array(300_000));
     sender.send(bytes('short'));
@@ -818,7 +818,7 @@ function testKernelErrors(kind: LoopKind): void {
     yield; // closed after connectionLost
     client.transport.sendto(bytes('to nobody'));
     // Somebody binds the address before the endpoint has heard of it.
-    using late = openRawUnix('UDP');
+    using late = openRawDatagrams('UDP');
     late.bindPort((server.address as InternetAddress).port);
     client.transport.sendto(bytes('to somebody'));
     let received: Uint8Array | null = null;

@@ -5,7 +5,7 @@ import { Future } from '../../src/coroutines/index.ts';
 import { StateError, SystemError } from '../../src/interface/index.ts';
 import { ContextVar, copyContext, getRunningLoop } from '../../src/loop/index.ts';
 import { newEventLoop, run } from '../../src/runtime/index.ts';
-import { socketPair } from '../../src/syscalls/index.ts';
+import { createSocket, socketPair } from '../../src/syscalls/index.ts';
 import { OpenFiles, writeByte } from '../selectors/open-files.ts';
 import {
   bytes,
@@ -13,6 +13,7 @@ import {
   letTheKernelWork,
   openPair,
   Recorder,
+  rejection,
   type Steps,
   serve,
   testOn,
@@ -204,6 +205,38 @@ export function testDescriptors(kind: LoopKind): void {
       yield* finish();
     });
 
+    test('for which somebody waits are refused to transports (B-SEL-004)', function* () {
+      using files = new OpenFiles();
+      const loop = getRunningLoop();
+      const { reader, writer } = files.pipe();
+      const make = () => new Recorder();
+      loop.addReader(reader, never);
+      loop.addWriter(writer, () => {});
+      assert.ok(inUse(yield* rejection(loop.connectReadPipe(make, reader))));
+      assert.ok(inUse(yield* rejection(loop.connectWritePipe(make, writer))));
+      loop.removeReader(reader);
+      loop.removeWriter(writer);
+      const [near, far] = socketPair();
+      loop.addWriter(near, () => {});
+      for (const connect of [
+        loop.createConnection(make, { socket: near }),
+        loop.createUnixConnection(make, { socket: near }),
+        loop.connectAcceptedSocket(make, near),
+        loop.createServer(make, { socket: near }),
+      ]) {
+        assert.ok(inUse(yield* rejection(connect)));
+      }
+      loop.removeWriter(near);
+      near.close();
+      far.close();
+      const datagram = createSocket({ type: 'datagram' });
+      const waiting = loop.sockRecv(datagram, 1);
+      const endpoint = loop.createDatagramEndpoint(() => ({}), { socket: datagram });
+      assert.ok(inUse(yield* rejection(endpoint)));
+      waiting.cancel();
+      datagram.close();
+    });
+
     test('are anybody’s again when the transport is gone', function* () {
       using files = new OpenFiles();
       const loop = getRunningLoop();
@@ -359,6 +392,27 @@ export function testDescriptors(kind: LoopKind): void {
       yield* serving.server.waitClosed();
       assert.ok(reports.length <= 1);
       loop.removeReader(reader);
+    });
+
+    test('that are closed under a transport are lost to it when others get their number, and it leaves those alone', function* () {
+      const loop = getRunningLoop();
+      const serving = yield* serve('Unix', () => new Recorder());
+      const first = new Recorder();
+      const [transport] = yield* serving.connect(() => first);
+      const fd = transport.getExtraInfo('fd') as number;
+      closeSync(fd);
+      const second = new Recorder();
+      const [next] = yield* serving.connect(() => second);
+      assert.equal(next.getExtraInfo('fd'), fd, 'the kernel gives the lowest number that is free');
+      assert.equal(((yield* first.waitLost()) as SystemError).code, 'EBADF');
+      yield* letTheKernelWork('Unix');
+      assert.equal(second.lost, false);
+      next.close();
+      assert.equal(yield* second.waitLost(), null);
+      serving.server.abortClients();
+      serving.server.close();
+      yield* serving.server.waitClosed();
+      assert.throws(() => loop.addReader(fd, never), hasCode('EBADF'));
     });
 
     it('keep the host alive while somebody waits for them', {

@@ -1,19 +1,20 @@
-import { SystemError } from '../../src/interface/index.ts';
 import {
   checked,
   closeDescriptor,
   constants,
+  EAGAIN,
   encodeAddress,
   errno,
+  isDarwin,
   libc,
   openSocket,
   setOption,
 } from '../../src/syscalls/index.ts';
 
-const SO_SNDBUF = 7;
+const SO_SNDBUF = isDarwin ? 0x1001 : 7;
 
 /** A datagram socket without a loop: what a peer does when it is told to, at once. */
-export function openRawUnix(kind: 'Unix' | 'UDP' = 'Unix'): RawDatagrams {
+export function openRawDatagrams(kind: 'Unix' | 'UDP' = 'Unix'): RawDatagrams {
   return new RawDatagrams(openSocket(kind === 'Unix' ? 'unix' : 4, 'datagram', 'test'));
 }
 
@@ -52,8 +53,8 @@ class RawDatagrams implements Disposable {
     const count = libc().recv(this.#fd, this.#buffer, this.#buffer.length, 0);
     if (count >= 0) return this.#buffer.slice(0, count);
     const number = errno();
-    if (number === 11) return null;
-    throw new SystemError(`recv: ${number}`, { code: 'ETEST' });
+    if (number === EAGAIN) return null;
+    throw new Error(`recv: ${number}`);
   }
 
   close(): void {

@@ -683,6 +683,67 @@ describe('cancelling a task', () => {
   });
 });
 
+describe('the error of a cancellation', () => {
+  function whoAsks(task: Pick<Task<unknown>, 'cancel'>): void {
+    task.cancel('enough');
+  }
+
+  function* waitsForever(): Script<void> {
+    yield new Future<void>();
+  }
+
+  both('is one for all tasks it goes on to, and tells who has asked', function* (spelled) {
+    const leaves: Task<unknown>[] = [];
+    const inner = yield* spelled.started(waitsForever);
+    const root = yield* spelled.started(function* () {
+      yield spelled.group(function* (group) {
+        for (let i = 0; i < 3; i++) leaves.push(group.createTask(spelled.source(waitsForever)));
+        yield inner;
+      });
+    });
+    whoAsks(root);
+    const error = yield* cancellation(root);
+    assert.equal(error.reason, 'enough');
+    assert.match(String(error.stack), /whoAsks/);
+    assert.equal(leaves.length, 3);
+    for (const task of [inner, ...leaves]) assert.equal(yield* cancellation(task), error);
+  });
+
+  both('is one for all that were gathered', function* (spelled) {
+    const tasks = [yield* spelled.started(waitsForever), yield* spelled.started(waitsForever)];
+    const all = gather(tasks);
+    whoAsks(all);
+    const errors = [
+      yield* cancellation(tasks[0] as Task<unknown>),
+      yield* cancellation(tasks[1] as Task<unknown>),
+    ];
+    assert.equal(errors[0], errors[1]);
+    assert.match(String(errors[0]?.stack), /whoAsks/);
+    assert.equal(((yield* thrown(all)) as CancelledError).reason, 'enough');
+  });
+
+  both('of a scope stays in the task of that, and is the cause of what others get', function* (spelled) {
+    const inner = yield* spelled.started(waitsForever);
+    let own: unknown;
+    const outer = spelled.task(function* () {
+      yield cancelScope((scope) =>
+        spelled.source(function* () {
+          getRunningLoop().callSoon(() => scope.cancel('enough'));
+          own = yield* thrown(inner);
+          throw own;
+        })(),
+      );
+    });
+    const error = yield* cancellation(inner);
+    yield outer;
+    assert.ok(own instanceof CancelledError);
+    assert.notEqual(own.scope, null);
+    assert.equal(error.scope, null);
+    assert.equal(error.reason, 'enough');
+    assert.equal(error.cause, own);
+  });
+});
+
 describe('cancelling a long chain of waits', () => {
   const length = 15_000;
   const links: Record<string, (spelled: Spelled, next: Future<unknown>) => Future<unknown>> = {

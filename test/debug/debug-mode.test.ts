@@ -14,11 +14,13 @@ import {
   StateError,
   type Suspension,
   sleep,
+  socketPair,
   type Task,
   type Transport,
   taskGroup,
 } from '../../src/index.ts';
-import { EventLoop } from '../../src/runtime/index.ts';
+import { driversOffering, EventLoop } from '../../src/runtime/index.ts';
+import { openRawPipe } from '../contract/raw-pipes.ts';
 import { collectGarbage } from '../support/collect-garbage.ts';
 import { collectWarnings } from './warnings.ts';
 
@@ -210,6 +212,34 @@ describe('a callback that holds up the loop', () => {
     assert.match(warnings.slice(2).join('\n'), /^SlowCallbackWarning: task \d+ async culprit \(.*\) took/m);
   });
 
+  it('is told as an I/O callback, with its descriptor, if it is one', {
+    skip: driversOffering('descriptors').length === 0 ? 'no driver here watches descriptors' : false,
+  }, async (test) => {
+    const warnings = collectWarnings(test);
+    const [near, far] = socketPair();
+    const { fd } = near;
+    await run(
+      function* () {
+        const loop = getRunningLoop();
+        limitOf(loop);
+        const called = new Future<void>();
+        loop.addWriter(near, () => {
+          holdUp();
+          loop.removeWriter(near);
+          called.setResult();
+        });
+        yield* called;
+      },
+      { debug: true, driver: driversOffering('descriptors')[0] },
+    );
+    near.close();
+    far.close();
+    assert.match(
+      warnings.join('\n'),
+      new RegExp(`^SlowCallbackWarning: I/O callback descriptor ${fd} took \\d+\\.\\d ms `, 'm'),
+    );
+  });
+
   it('is told by the place where it stands, if it is a function without a name', async (test) => {
     const warnings = collectWarnings(test);
     await run(
@@ -329,6 +359,25 @@ describe('what is left open at the end of a run', () => {
     assert.match(server ?? '', here);
     const client = unclosed.find((warning) => /transport .*generator main /s.test(warning));
     assert.match(client ?? '', /The transport 127\.0\.0\.1:\d+ → 127\.0\.0\.1:\d+ was left open\nopened at:/);
+  });
+
+  it('is named for what it is, if it is a pipe or an endpoint of datagrams', {
+    skip: driversOffering('pipes').length === 0 ? 'no driver here has pipes' : false,
+  }, async (test) => {
+    const warnings = collectWarnings(test);
+    const [reader, writer] = openRawPipe();
+    await run(
+      function* () {
+        const loop = getRunningLoop();
+        yield* loop.connectReadPipe(() => ({}), reader);
+        yield* loop.connectWritePipe(() => ({}), writer);
+        yield* loop.createDatagramEndpoint(() => ({}), { localAddress: { host: '127.0.0.1', port: 0 } });
+      },
+      { debug: true, driver: driversOffering('pipes')[0] },
+    );
+    assert.match(warnings[0] ?? '', new RegExp(`The read pipe of descriptor ${reader} was left open`));
+    assert.match(warnings[1] ?? '', new RegExp(`The write pipe of descriptor ${writer} was left open`));
+    assert.match(warnings[2] ?? '', /The datagram endpoint 127\.0\.0\.1:\d+ was left open/);
   });
 
   it('is no news where everything was closed, or outside debug mode (B-TLS-016)', async (test) => {

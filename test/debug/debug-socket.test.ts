@@ -26,6 +26,8 @@ import {
 } from '../../src/debug/index.ts';
 import { socketFolder, socketsOf, sweepSocketFolder } from '../../src/debug/socket-folder.ts';
 import { createTask, getRunningLoop, run, sleep } from '../../src/index.ts';
+import { EventLoop } from '../../src/runtime/index.ts';
+import { StubDriver } from '../loop/stub-driver.ts';
 
 const far = 3_600_000;
 
@@ -112,6 +114,49 @@ describe('the debug socket', { timeout: 60_000 }, () => {
     });
   });
 
+  it('outlives those who leave without a word, ask in pieces, or do not wait for the answer', async (test) => {
+    const folder = temporaryFolder(test);
+    await run(async () => {
+      const { path, close } = await serveDebug(getRunningLoop(), { folder });
+      const mute = connect(path);
+      mute.end();
+      await once(mute.resume(), 'close');
+      const hasty = connect(path);
+      hasty.write('{"ask":"tasks"}\n');
+      hasty.destroy();
+      const slow = connect({ path, allowHalfOpen: true });
+      await once(slow, 'connect');
+      for (const piece of ['{"ask"', ':"wh', 'y"}', '\n']) {
+        slow.write(piece);
+        await sleep(0);
+      }
+      assert.equal((JSON.parse(await text(slow)) as { ok: boolean }).ok, true);
+      slow.end();
+      close();
+    });
+  });
+
+  it('sends answers that are longer than the kernel takes at once', async (test) => {
+    const folder = temporaryFolder(test);
+    await run(async () => {
+      for (let count = 0; count < 2000; count++) createTask(() => sleep(far), { name: 'x'.repeat(500) });
+      const { path, close } = await serveDebug(getRunningLoop(), { folder });
+      const told = (await ask(path, '{"ask":"tasks","places":false}\n')) as { answer: LoopSnapshot };
+      assert.equal(told.answer.tasks.length, 2001);
+      close();
+    });
+  });
+
+  it('is served by the host’s loop, where ours has no streams of its own', async (test) => {
+    const folder = temporaryFolder(test);
+    const loop = new EventLoop(new StubDriver());
+    const { path } = await serveDebug(loop, { folder });
+    const told = (await ask(path, '{"ask":"tasks"}\n')) as { answer: LoopSnapshot };
+    assert.equal(told.answer.driver, 'stub');
+    loop.close();
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
   it('reads no more of a request than one may have', async (test) => {
     const folder = temporaryFolder(test);
     await run(async () => {
@@ -121,17 +166,14 @@ describe('the debug socket', { timeout: 60_000 }, () => {
     });
   });
 
-  it('does not disturb the loop: no task, no transport, no server, no turn of it', async (test) => {
+  it('is none of the loop’s tasks, transports, servers and timers', async (test) => {
     const folder = temporaryFolder(test);
     await run(async () => {
-      const loop = getRunningLoop() as ReturnType<typeof getRunningLoop> & { turns: number };
-      const socket = await serveDebug(loop, { folder });
+      const socket = await serveDebug(getRunningLoop(), { folder });
       const waiting = connect(socket.path);
       await once(waiting, 'connect');
-      const { turns } = loop;
       const answered = (await ask(socket.path, '{"ask":"tasks"}\n')) as { answer: LoopSnapshot };
       assert.equal(answered.answer.taskCount, 1);
-      assert.equal(loop.turns, turns);
       const { servers, transports, timers } = whyRunning();
       assert.deepEqual([servers, transports, timers], [[], [], []]);
       socket.close();

@@ -105,6 +105,10 @@ describe('a trace', () => {
       assert.equal(named(file, 'X', 'aCallback')[0]?.cat, 'callback');
       assert.equal(named(file, 'X', 'aTimer')[0]?.cat, 'timer');
       assert.ok(file.traceEvents.some(({ cat, ph }) => cat === 'io' && ph === 'X'));
+      if (loop.driverName !== 'node') {
+        assert.equal(named(file, 'X', /^connections to 127\.0\.0\.1:\d+$/)[0]?.cat, 'io');
+        assert.equal(named(file, 'X', /^connecting descriptor \d+$/)[0]?.cat, 'io');
+      }
       assert.equal(named(file, 'X', 'Client.connectionMade')[0]?.cat, 'callback');
       assert.ok(named(file, 'X', 'protocol.connectionLost').length >= 1);
       assert.deepEqual(named(file, 'X', /^<|^$|object/i), []);

@@ -9,8 +9,11 @@ import {
   run,
   StateError,
   sleep,
+  socketPair,
   type Transport,
 } from '../../src/index.ts';
+import { driversOffering } from '../../src/runtime/index.ts';
+import { openRawPipe } from '../contract/raw-pipes.ts';
 
 const far = 3_600_000;
 
@@ -55,10 +58,60 @@ describe('why a process is still running', () => {
       yield* server.waitClosed();
     }));
 
+  it(
+    'is told by watched descriptors, waiting operations on sockets, datagram endpoints and pipes',
+    {
+      skip: driversOffering('descriptors').length === 0 ? 'no driver here watches descriptors' : false,
+    },
+    () =>
+      run(
+        function* main() {
+          const loop = getRunningLoop();
+          const [near, far] = socketPair();
+          loop.addReader(near, function onReadable() {});
+          loop.addWriter(near, () => {});
+          const received = [loop.sockRecv(far, 1), loop.sockRecv(far, 1)];
+          const [datagrams] = yield* loop.createDatagramEndpoint(() => ({}), {
+            localAddress: { host: '127.0.0.1', port: 0 },
+          });
+          const [reader, writer] = openRawPipe();
+          const [readPipe] = yield* loop.connectReadPipe(() => ({}), reader);
+          const [writePipe] = yield* loop.connectWritePipe(() => ({}), writer);
+          const why = whyRunning();
+          assert.deepEqual(why.descriptors, [
+            `reader of descriptor ${near.fd}: onReadable`,
+            `writer of descriptor ${near.fd}: (anonymous)`,
+            `receive on descriptor ${far.fd}`,
+            `receive on descriptor ${far.fd}`,
+          ]);
+          assert.match(formatWhyRunning(why), /^descriptors:\n {2}reader of descriptor \d+: onReadable\n/m);
+          assert.match(why.transports[0] ?? '', /^datagram endpoint 127\.0\.0\.1:\d+$/);
+          assert.deepEqual(why.transports.slice(1), [
+            `read pipe of descriptor ${reader}`,
+            `write pipe of descriptor ${writer}`,
+          ]);
+          loop.removeReader(near);
+          loop.removeWriter(near);
+          for (const future of received) future.cancel();
+          assert.deepEqual(whyRunning().descriptors, []);
+          for (const open of [near, far, datagrams, readPipe, writePipe]) open.close();
+        },
+        { driver: driversOffering('descriptors')[0] },
+      ),
+  );
+
   it('is nothing of a loop where nothing is pending', () => {
     const loop = newEventLoop();
     const { host: _, ...why } = whyRunning(loop);
-    assert.deepEqual(why, { timers: [], servers: [], transports: [], tasks: [], signals: [], queued: 0 });
+    assert.deepEqual(why, {
+      timers: [],
+      servers: [],
+      transports: [],
+      descriptors: [],
+      tasks: [],
+      signals: [],
+      queued: 0,
+    });
     loop.callSoon(() => {});
     assert.equal(whyRunning(loop).queued, 1);
     loop.close();

@@ -5,7 +5,7 @@ import type { Scheduler, SchedulerOwner } from '../../src/loop/index.ts';
 export class StubDriver implements Driver {
   readonly name = 'stub';
   readonly canBlock = false;
-  readonly pollDescriptor = null;
+  readonly pollDescriptor: number | null = null;
   readonly streams = null;
   readonly names = null;
   readonly signals = null;
@@ -16,7 +16,7 @@ export class StubDriver implements Driver {
   readonly processes = null;
   readonly tls = null;
   readonly alarm = null;
-  readonly refs = 0;
+  readonly refs: number = 0;
   time = 1000;
   host: DriverHost | null = null;
 

@@ -67,7 +67,9 @@ describe('executors', () => {
       assert.throws(
         () => loop.runInExecutor(null, () => 1),
         (error) =>
-          error instanceof NotSupportedError && error.feature === 'executors' && error.driver === 'node',
+          error instanceof NotSupportedError &&
+          error.feature === 'executors' &&
+          error.driver === loop.driverName,
       );
       loop.setDefaultExecutor(new ImmediateExecutor());
       assert.equal(await loop.runInExecutor(null, () => 'default'), 'default');

@@ -54,7 +54,7 @@ describe('a program that is `await run(main)`', { concurrency: 4 }, () => {
   it('fails also when main waits for a promise that cannot be cancelled (B-T13-001)', async () => {
     const { stderr, code, signal } = await run('waits for a promise that nobody settles');
     assert.deepEqual([code, signal], [1, null], stderr);
-    assert.equal(count(stderr, /Cannot finish main/g), 1, stderr);
+    assert.equal(count(stderr, /StateError: Cannot finish main/g), 1, stderr);
     assert.equal(count(stderr, /Cannot end these tasks/g), 0, stderr);
   });
 

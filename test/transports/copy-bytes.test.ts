@@ -5,7 +5,7 @@ import { copyBytes } from '../../src/transports/copy-bytes.ts';
 
 describe('a copy of some bytes', () => {
   it('is as they were, and stays so', () => {
-    for (const byteCount of [1, 100, 2048, 2049, 100_000]) {
+    for (const byteCount of [1, 100, 2048, 2049, 32_768, 32_769, 100_000]) {
       const bytes = new Uint8Array(byteCount).fill(7);
       const copies = Array.from({ length: 20 }, () => copyBytes(bytes));
       bytes.fill(0);
@@ -15,6 +15,18 @@ describe('a copy of some bytes', () => {
       }
       copies[3]?.fill(1);
       assert.ok(copies.every((copy, index) => copy[0] === (index === 3 ? 1 : 7)));
+    }
+  });
+
+  it('shares memory with others, but not so much that to keep a small one is to keep a large slab', () => {
+    for (const [byteCount, slabBytes] of [
+      [1, 16 * 1024],
+      [2 * 1024, 16 * 1024],
+      [2 * 1024 + 1, 128 * 1024],
+      [32 * 1024, 128 * 1024],
+      [32 * 1024 + 1, 32 * 1024 + 1],
+    ] as const) {
+      assert.equal(copyBytes(new Uint8Array(byteCount)).buffer.byteLength, slabBytes);
     }
   });
 

@@ -518,6 +518,23 @@ describe('writing to a stream transport', () => {
     assert.equal(channel.text, 'abcdefg');
   });
 
+  it('collects no large write, for which a system call of its own is little', () => {
+    const { channel, transport, loop } = openRecorded();
+    transport.write(bytes('first'));
+    transport.write(new Uint8Array(16 * 1024));
+    assert.deepEqual([channel.writes, transport.getWriteBufferSize(), loop.queued], [[5, 16 * 1024], 0, 0]);
+  });
+
+  it('sends a large write behind what was collected before it, in order', () => {
+    const { channel, transport, loop } = openRecorded();
+    transport.write(bytes('a'));
+    transport.write(bytes('b'));
+    transport.write(new Uint8Array(16 * 1024).fill(99));
+    loop.turn();
+    assert.equal(channel.text.slice(0, 4), 'abcc');
+    assert.equal(transport.getWriteBufferSize(), 0);
+  });
+
   it('does not collect more than the high-water mark: the kernel could have taken it', () => {
     const { channel, transport, protocol } = openRecorded();
     transport.setWriteBufferLimits({ high: 10 });

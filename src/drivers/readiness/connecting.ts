@@ -1,10 +1,13 @@
-import type { Operation, SystemError } from '../../interface/index.ts';
+import type { Operation } from '../../interface/index.ts';
 import { WRITABLE } from '../../selectors/index.ts';
 import { closeDescriptor, pendingError } from '../../syscalls/index.ts';
 import type { ChannelParts } from './ready-stream-channel.ts';
 import { Watched } from './watched.ts';
 
-/** A connection that is being made: its socket becomes writable when that has ended, in one way or the other. */
+/**
+ * A connection that is being made, or was made at once: its socket becomes writable when that has ended, in one way or the
+ * other.
+ */
 export class Connecting extends Watched implements Operation {
   readonly #parts: ChannelParts;
   readonly #onEnd: (number: number) => void;
@@ -78,5 +81,3 @@ export class Told implements Operation {
     this.#unheard();
   }
 }
-
-export type Failure = SystemError | RangeError;

@@ -1,7 +1,7 @@
 import { StateError } from '../../interface/index.ts';
 
 /** Something that a driver has opened, or taken over, and that closes its descriptor. */
-export interface Open {
+interface Open {
   readonly fd: number;
   abort(): void;
 }

@@ -125,12 +125,17 @@ export class Reactor {
       watched.told = 0;
       this.#watched[fd] = undefined;
       if (!this.#poller.unregister(fd)) this.#stale = true;
-    } else if (this.#modify(watched, wanted)) {
-      watched.told = wanted;
-    } else {
-      // Its owner tries, and learns what has happened.
-      this.#queue(watched, wanted);
+      return;
     }
+    let known: boolean;
+    try {
+      known = this.#modify(watched, wanted);
+    } catch {
+      return; // short of memory, say: it is tried again when the kernel next reports it
+    }
+    if (known) watched.told = wanted;
+    // Its owner tries, and learns what has happened.
+    else this.#queue(watched, wanted);
   }
 
   /** False: the descriptor was closed without a word, and is not watched any more. */

@@ -10,6 +10,7 @@ export const readBytesMax = 64 * 1024;
 export class ReadSlab {
   readonly #libc = libc();
   readonly #memory = new Memory(readBytesMax);
+  #view = this.#memory.bytes;
 
   /** Reads from a socket as recv(2) does. @param byteCount no more than `readBytesMax` */
   recv(fd: number, byteCount = readBytesMax): number {
@@ -33,6 +34,8 @@ export class ReadSlab {
 
   /** What was read last, until the next read. */
   view(byteCount: number): Uint8Array {
-    return new Uint8Array(this.#memory.bytes.buffer, 0, byteCount);
+    // Messages are often of one length: then the same view serves again.
+    if (this.#view.length !== byteCount) this.#view = this.#memory.bytes.subarray(0, byteCount);
+    return this.#view;
   }
 }

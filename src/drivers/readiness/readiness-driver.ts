@@ -105,13 +105,9 @@ export class ReadinessDriver implements Driver {
 
   attach(host: DriverHost): void {
     const reactor = new Reactor(host, this.#makePoller);
-    const parts = {
-      reactor,
-      slab: new ReadSlab(),
-      stage: new WriteStage(),
-      open: new OpenDescriptors(),
-    };
-    const descriptors = new WatchedDescriptors(parts);
+    const open = new OpenDescriptors();
+    const descriptors = new WatchedDescriptors(reactor, open);
+    const parts = { reactor, slab: new ReadSlab(), stage: new WriteStage(), open, descriptors };
     this.#attached = {
       reactor,
       parts,
@@ -119,7 +115,7 @@ export class ReadinessDriver implements Driver {
       limit: new WaitLimit(reactor),
       streams: new ReadyStreams(parts),
       descriptors: new ReadyDescriptors(host, descriptors),
-      sockets: new ReadySockets(parts, descriptors),
+      sockets: new ReadySockets(parts),
       datagrams: new ReadyDatagrams(parts),
       pipes: new ReadyPipes(parts),
       services: openServices(reactor),

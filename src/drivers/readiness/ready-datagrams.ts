@@ -56,6 +56,7 @@ export class ReadyDatagrams implements DatagramOperations {
   }
 
   adopt(socket: Socket): DatagramChannel {
+    this.#parts.descriptors.mustBeFree(socket.fd, 'open a datagram endpoint');
     const { fd, close } = takeDescriptor(socket);
     try {
       setNonBlocking(fd);

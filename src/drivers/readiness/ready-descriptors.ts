@@ -1,4 +1,10 @@
-import type { DescriptorOperations, Direction, DriverHost, Runnable } from '../../interface/index.ts';
+import type {
+  DescriptorOperations,
+  DescriptorWait,
+  Direction,
+  DriverHost,
+  Runnable,
+} from '../../interface/index.ts';
 import { READABLE, WRITABLE } from '../../selectors/index.ts';
 import { inUse } from './open-descriptors.ts';
 import type { Waiting, WatchedDescriptors } from './watched-descriptor.ts';
@@ -28,6 +34,10 @@ export class ReadyDescriptors implements DescriptorOperations {
     this.#descriptors.remove(fd, interest);
     return true;
   }
+
+  waits(): DescriptorWait[] {
+    return this.#descriptors.waits();
+  }
 }
 
 class CallbackWatch implements Waiting {
@@ -53,6 +63,10 @@ class CallbackWatch implements Waiting {
       message: `Descriptor ${this.#fd} was closed with a ${role} registered; remove it before`,
       exception,
     });
+  }
+
+  who(): Runnable[] {
+    return [this.#callback];
   }
 }
 

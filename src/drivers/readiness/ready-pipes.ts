@@ -23,10 +23,12 @@ export class ReadyPipes implements PipeOperations {
   }
 
   openReader(fd: number, close: (() => void) | null): StreamChannel {
+    this.#parts.descriptors.mustBeFree(fd, `read from descriptor ${fd}`);
     return new PipeReader(takePipeEnd(fd, 'read', close), this.#parts);
   }
 
   openWriter(fd: number, close: (() => void) | null): StreamChannel {
+    this.#parts.descriptors.mustBeFree(fd, `write to descriptor ${fd}`);
     return new PipeWriter(takePipeEnd(fd, 'write', close), this.#parts);
   }
 }

@@ -21,6 +21,7 @@ import {
   decodeAddress,
   descriptorOf,
   ECONNABORTED,
+  EFAULT,
   EINPROGRESS,
   EINTR,
   ENOTCONN,
@@ -47,15 +48,13 @@ import { ReadyListener } from './ready-listener.ts';
 import { type ChannelParts, ReadyStreamChannel } from './ready-stream-channel.ts';
 import { connect, named } from './socket-calls.ts';
 import { SocketWaits } from './socket-waits.ts';
-import type { WatchedDescriptors } from './watched-descriptor.ts';
+import { callBytesMax } from './write-stage.ts';
 
 const { IPPROTO_TCP, TCP_NODELAY, MSG_NOSIGNAL } = constants;
 
 // The kernel writes here during one call, and what it wrote is taken before the next.
 const addressBytes = new Uint8Array(new ArrayBuffer(addressBytesMax));
 const lengths = new Int32Array(new ArrayBuffer(4));
-
-const both = [READABLE, WRITABLE] as const;
 
 /** Nobody is told who sent what came on a connection. */
 const nobody: SocketAddress = { path: '' };
@@ -65,9 +64,9 @@ export class ReadySockets implements SocketOperations {
   readonly #parts: ChannelParts;
   readonly #waits: SocketWaits;
 
-  constructor(parts: ChannelParts, descriptors: WatchedDescriptors) {
+  constructor(parts: ChannelParts) {
     this.#parts = parts;
-    this.#waits = new SocketWaits(parts.open, descriptors);
+    this.#waits = new SocketWaits(parts.open, parts.descriptors);
   }
 
   receive(socket: Socket, byteCount: number, completion: Completion<Uint8Array>): Operation {
@@ -84,9 +83,13 @@ export class ReadySockets implements SocketOperations {
 
   receiveInto(socket: Socket, buffer: Uint8Array, completion: Completion<number>): Operation {
     const fd = descriptorOf(socket, 'receive');
+    const { length } = buffer;
     return this.#waits.start(socket, READABLE, {
       what: ['receive', 'recv'],
-      attempt: () => orNumber(libc().recv(fd, buffer, buffer.length, 0)),
+      attempt: () => {
+        if (buffer.length !== length) return -EFAULT;
+        return orNumber(libc().recv(fd, buffer, Math.min(length, callBytesMax), 0));
+      },
       value: (count) => count,
       completion,
     });
@@ -117,11 +120,14 @@ export class ReadySockets implements SocketOperations {
     completion: Completion<[number, SocketAddress]>,
   ): Operation {
     const fd = descriptorOf(socket, 'receive');
+    const { length } = buffer;
     return this.#waits.start(socket, READABLE, {
       what: ['receive', 'recvfrom'],
       attempt: () => {
+        if (buffer.length !== length) return -EFAULT;
         lengths[0] = addressBytesMax;
-        return orNumber(libc().recvfrom(fd, buffer, buffer.length, 0, addressBytes, lengths));
+        const size = Math.min(length, callBytesMax);
+        return orNumber(libc().recvfrom(fd, buffer, size, 0, addressBytes, lengths));
       },
       value: (count): [number, SocketAddress] => [count, sender()],
       completion,
@@ -132,11 +138,13 @@ export class ReadySockets implements SocketOperations {
     const fd = descriptorOf(socket, 'send');
     const { stage } = this.#parts;
     const chunks = [data];
+    const { length } = data;
     let sent = 0;
     return this.#waits.start(socket, WRITABLE, {
       what: ['send', 'send'],
       attempt: () => {
-        while (sent < data.length) {
+        if (data.length !== length) return -EFAULT;
+        while (sent < length) {
           const count = stage.send(fd, chunks, 0, sent);
           if (count < 0) return -errno();
           sent += count;
@@ -156,10 +164,15 @@ export class ReadySockets implements SocketOperations {
   ): Operation {
     const fd = descriptorOf(socket, 'send');
     const to = encodeAddress(address);
+    const { length } = data;
     return this.#waits.start(socket, WRITABLE, {
       what: [`send to ${describeAddress(address)}`, 'sendto'],
       fields: named(address),
-      attempt: () => orNumber(libc().sendto(fd, data, data.length, MSG_NOSIGNAL, to, to.length)),
+      attempt: () => {
+        if (data.length !== length) return -EFAULT;
+        const size = Math.min(length, callBytesMax); // more than the kernel takes, whatever it is
+        return orNumber(libc().sendto(fd, data, size, MSG_NOSIGNAL, to, to.length));
+      },
       value: (count) => count,
       completion,
     });
@@ -222,7 +235,7 @@ export class ReadySockets implements SocketOperations {
 
   openChannel(socket: Socket): StreamChannel {
     const fd = descriptorOf(socket, 'use the socket');
-    this.#waits.mustBeFree(fd, both, 'make a transport of the socket');
+    this.#parts.descriptors.mustBeFree(fd, 'make a transport of the socket');
     setNonBlocking(fd);
     const remoteAddress = remoteAddressOf(fd);
     if (remoteAddress === null) {
@@ -242,7 +255,7 @@ export class ReadySockets implements SocketOperations {
     const doing = 'listen on the socket';
     try {
       const fd = descriptorOf(socket, doing);
-      this.#waits.mustBeFree(fd, both, doing);
+      this.#parts.descriptors.mustBeFree(fd, doing);
       setNonBlocking(fd);
       const address = localAddressOf(fd) ?? nobody;
       if (libc().listen(fd, backlog) < 0) {

@@ -25,6 +25,7 @@ import type { OpenDescriptors } from './open-descriptors.ts';
 import type { Reactor } from './reactor.ts';
 import { type ReadSlab, readBytesMax } from './read-slab.ts';
 import { Watched } from './watched.ts';
+import type { WatchedDescriptors } from './watched-descriptor.ts';
 import type { WriteStage } from './write-stage.ts';
 
 /** While reads fill their room, there are so many to one readiness: then others get their turn. */
@@ -39,6 +40,8 @@ export interface ChannelParts {
   readonly slab: ReadSlab;
   readonly stage: WriteStage;
   readonly open: OpenDescriptors;
+  /** those that are the program's own */
+  readonly descriptors: WatchedDescriptors;
 }
 
 /** A stream socket that is watched for readiness: completion is imitated by trying, waiting and trying again. */

@@ -63,12 +63,11 @@ export class ReadyStreams implements StreamOperations {
         }
       }
       const number = connect(fd, addressOf(target));
-      const ended = (failure: number) => this.#connected(fd, target, doing, failure, completion);
-      if (number === EINPROGRESS || number === EINTR) return new Connecting(fd, this.#parts, ended);
-      return new Told(
-        this.#parts,
-        () => ended(number),
-        () => closeDescriptor(fd),
+      if (number !== 0 && number !== EINPROGRESS && number !== EINTR) {
+        throw systemFailure(doing, 'connect', number, named(target));
+      }
+      return new Connecting(fd, this.#parts, (failure) =>
+        this.#connected(fd, target, doing, failure, completion),
       );
     } catch (error) {
       if (fd !== -1) closeDescriptor(fd);

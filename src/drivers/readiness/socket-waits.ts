@@ -29,14 +29,6 @@ export class SocketWaits {
     this.#descriptors = descriptors;
   }
 
-  /** @throws {StateError} a transport has it, or a callback or an operation waits for it */
-  mustBeFree(fd: number, interests: readonly number[], doing: string): void {
-    this.#open.mustNotHave(fd, doing);
-    if (interests.some((interest) => this.#descriptors.at(fd, interest) !== null)) {
-      throw inUse(doing, 'somebody still waits for it');
-    }
-  }
-
   /**
    * Tries at once, unless others wait for the same.
    *
@@ -54,6 +46,7 @@ export class SocketWaits {
     if (before !== null) throw inUse(doing, `a callback is registered for descriptor ${fd}`);
     const line: Line = new Line(socket, () => this.#descriptors.remove(fd, interest));
     this.#descriptors.set(fd, interest, line);
+    line.begin();
     return line.add(tried);
   }
 }
@@ -82,7 +75,11 @@ class Line implements Waiting {
   constructor(socket: Socket, leave: () => void) {
     this.#socket = socket;
     this.#leave = leave;
-    if (socket instanceof NativeSocket) socket.addCloseListener(this.#onClose);
+  }
+
+  /** It is what waits for the descriptor now. */
+  begin(): void {
+    if (this.#socket instanceof NativeSocket) this.#socket.addCloseListener(this.#onClose);
   }
 
   add<T>(tried: Try<T>): Operation {
@@ -101,6 +98,10 @@ class Line implements Waiting {
   lost(error: Error): void {
     this.#forget();
     for (const { completion } of this.#tries.splice(0)) completion.failed(error);
+  }
+
+  who(): string[] {
+    return this.#tries.map(({ what: [doing] }) => doing);
   }
 
   readonly #onClose = (): void => {

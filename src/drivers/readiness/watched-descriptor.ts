@@ -1,7 +1,8 @@
-import { READABLE } from '../../selectors/index.ts';
+import type { DescriptorWait, Runnable } from '../../interface/index.ts';
+import { READABLE, WRITABLE } from '../../selectors/index.ts';
 import { EBADF, systemFailure } from '../../syscalls/index.ts';
-import { inUse } from './open-descriptors.ts';
-import type { ChannelParts } from './ready-stream-channel.ts';
+import { inUse, type OpenDescriptors } from './open-descriptors.ts';
+import type { Reactor } from './reactor.ts';
 import { Watched } from './watched.ts';
 
 /** Who waits for one direction of a descriptor that is not ours. */
@@ -10,15 +11,30 @@ export interface Waiting {
   run(): void;
   /** It was closed without a word, and is watched no more. */
   lost(error: Error): void;
+  /** As `DescriptorWait` has it, for each that waits. */
+  who(): readonly (Runnable | string)[];
 }
 
 /** The descriptors that are the program's own, and who waits for each. */
 export class WatchedDescriptors {
-  readonly #parts: ChannelParts;
+  readonly #reactor: Reactor;
+  readonly #open: OpenDescriptors;
   readonly #all = new Map<number, WatchedDescriptor>();
 
-  constructor(parts: ChannelParts) {
-    this.#parts = parts;
+  constructor(reactor: Reactor, open: OpenDescriptors) {
+    this.#reactor = reactor;
+    this.#open = open;
+  }
+
+  /**
+   * To be asked before a descriptor that the program gave is taken over.
+   *
+   * @throws {StateError} `ERR_DESCRIPTOR_IN_USE`
+   */
+  mustBeFree(fd: number, doing: string): void {
+    this.#open.mustNotHave(fd, doing);
+    if (this.#all.has(fd))
+      throw inUse(doing, 'a reader or a writer is registered for it, or an operation waits');
   }
 
   at(fd: number, interest: number): Waiting | null {
@@ -32,17 +48,16 @@ export class WatchedDescriptors {
    * @throws {SystemError} the kernel does not watch it: EBADF, EPERM
    */
   set(fd: number, interest: number, waiting: Waiting): void {
-    const { reactor, open } = this.#parts;
-    open.mustNotHave(fd, `watch descriptor ${fd}`);
+    this.#open.mustNotHave(fd, `watch descriptor ${fd}`);
     const known = this.#all.get(fd);
-    if (known === undefined && reactor.at(fd) !== undefined) {
+    if (known === undefined && this.#reactor.at(fd) !== undefined) {
       throw inUse(`watch descriptor ${fd}`, 'the loop itself has it');
     }
-    const watched = known ?? new WatchedDescriptor(fd, this.#parts, () => this.#gone(watched));
+    const watched = known ?? new WatchedDescriptor(fd, this.#reactor, () => this.#gone(watched));
     watched.want(interest, waiting);
     if (known !== undefined) return;
     this.#all.set(fd, watched);
-    reactor.ref();
+    this.#reactor.ref();
   }
 
   remove(fd: number, interest: number): void {
@@ -52,21 +67,32 @@ export class WatchedDescriptors {
     if (watched.wanted === 0) this.#gone(watched);
   }
 
+  waits(): DescriptorWait[] {
+    const waits: DescriptorWait[] = [];
+    for (const [descriptor, watched] of this.#all) {
+      for (const direction of ['read', 'write'] as const) {
+        const waiting = watched.at(direction === 'read' ? READABLE : WRITABLE);
+        for (const who of waiting?.who() ?? []) waits.push({ descriptor, direction, who });
+      }
+    }
+    return waits;
+  }
+
   #gone(watched: WatchedDescriptor): void {
     this.#all.delete(watched.fd);
-    this.#parts.reactor.unref();
+    this.#reactor.unref();
   }
 }
 
 class WatchedDescriptor extends Watched {
-  readonly #parts: ChannelParts;
+  readonly #reactor: Reactor;
   readonly #onLost: () => void;
   #reader: Waiting | null = null;
   #writer: Waiting | null = null;
 
-  constructor(fd: number, parts: ChannelParts, onLost: () => void) {
+  constructor(fd: number, reactor: Reactor, onLost: () => void) {
     super(fd);
-    this.#parts = parts;
+    this.#reactor = reactor;
     this.#onLost = onLost;
   }
 
@@ -75,7 +101,7 @@ class WatchedDescriptor extends Watched {
   }
 
   want(interest: number, waiting: Waiting): void {
-    const { reactor } = this.#parts;
+    const reactor = this.#reactor;
     // Its number may have been closed and opened anew: then the kernel is told again.
     if ((this.told & interest) !== 0) reactor.confirm(this);
     try {
@@ -88,14 +114,14 @@ class WatchedDescriptor extends Watched {
   }
 
   refuse(interest: number): void {
-    this.#parts.reactor.refuse(this, interest);
+    this.#reactor.refuse(this, interest);
     this.#put(interest, null);
   }
 
   override run(): void {
     if (this.ready === 0 || this.wanted === 0) {
       this.ready = 0;
-    } else if (this.#parts.reactor.confirm(this)) {
+    } else if (this.#reactor.confirm(this)) {
       super.run();
     } else {
       this.ready = 0;

@@ -5,7 +5,7 @@ const { MSG_NOSIGNAL } = constants;
 const stageBytes = 64 * 1024;
 
 /** No call moves more: its size and its result are 32-bit numbers. */
-const callBytesMax = 2 ** 30;
+export const callBytesMax = 2 ** 30;
 
 /** From here on a chunk goes to the kernel from where it lies; below, several are put together first. */
 const directBytesMin = 16 * 1024;

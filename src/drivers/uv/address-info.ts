@@ -1,5 +1,5 @@
 import type { AddressFamily, ResolvedAddress, ResolveOptions, SocketType } from '../../interface/index.ts';
-import { type Address, constants, decodeAddress, isDarwin } from '../../syscalls/index.ts';
+import { type Address, constants, copyNative, decodeAddress, isDarwin } from '../../syscalls/index.ts';
 import type { Libuv } from './libuv.ts';
 
 const { AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM } = constants;
@@ -27,10 +27,10 @@ export function encodeHints(options: ResolveOptions): Uint8Array<ArrayBuffer> {
 export function decodeAddressInfo(uv: Libuv, first: Address, type: SocketType): ResolvedAddress[] {
   const addresses: ResolvedAddress[] = [];
   for (let at = first; at !== 0; ) {
-    const info = new DataView(uv.ffi.viewAt(at, addressInfoBytes));
+    const info = new DataView(copyNative(at, addressInfoBytes).buffer);
     const pointer = (offset: number) => Number(info.getBigUint64(offset, true));
     const length = info.getUint32(addressLengthOffset, true);
-    const address = decodeAddress(new Uint8Array(uv.ffi.viewAt(pointer(addressOffset), length)), length);
+    const address = decodeAddress(copyNative(pointer(addressOffset), length), length);
     const name = pointer(canonicalNameOffset);
     if (address !== null && 'host' in address) {
       addresses.push({
@@ -48,5 +48,5 @@ export function decodeAddressInfo(uv: Libuv, first: Address, type: SocketType): 
 
 function textAt(uv: Libuv, address: Address): string {
   const length = uv.strlen(address);
-  return length === 0 ? '' : utf8.decode(new Uint8Array(uv.ffi.viewAt(address, length)));
+  return length === 0 ? '' : utf8.decode(copyNative(address, length));
 }

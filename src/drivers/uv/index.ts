@@ -1,4 +1,4 @@
 /** Names and signals by a loop of libuv's that is ours alone. */
-export { PrivateUvLoop, type UvLoopOwner } from './private-uv-loop.ts';
+export { PrivateUvLoop } from './private-uv-loop.ts';
 export { UvNames } from './uv-names.ts';
 export { UvSignals } from './uv-signals.ts';

@@ -14,6 +14,7 @@ const table = {
   uv_signal_start: ['i32', 'address', 'address', 'i32'],
   uv_signal_stop: ['i32', 'address'],
   uv_req_size: ['u32', 'i32'],
+  uv_req_set_data: ['void', 'address', 'address'],
   uv_cancel: ['i32', 'address'],
   uv_getaddrinfo: ['i32', 'address', 'address', 'address', 'memory', 'memory', 'memory'],
   uv_freeaddrinfo: ['void', 'address'],

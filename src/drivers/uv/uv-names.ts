@@ -9,7 +9,7 @@ import {
   type ResolveOptions,
   SystemError,
 } from '../../interface/index.ts';
-import { encodeAddress } from '../../syscalls/index.ts';
+import { type Address, copyNative, encodeAddress } from '../../syscalls/index.ts';
 import { decodeAddressInfo, encodeHints } from './address-info.ts';
 import { type Libuv, UV_GETADDRINFO, UV_GETNAMEINFO } from './libuv.ts';
 import type { PrivateUvLoop } from './private-uv-loop.ts';
@@ -101,9 +101,9 @@ export class UvNames implements NameOperations {
           encodeAddress({ host, port, family: family as AddressFamily }),
           flags,
         ),
-      ({ layout }, { view }) => [
-        textIn(view, layout.host, layout.hostBytes),
-        textIn(view, layout.service, layout.serviceBytes),
+      ({ layout }, { address: at }) => [
+        textAt(at + layout.host, layout.hostBytes),
+        textAt(at + layout.service, layout.serviceBytes),
       ],
       (status) => failure(`look up ${host}`, 'getnameinfo', status),
     );
@@ -218,8 +218,8 @@ function nulTerminated(text: string): Uint8Array {
   return utf8.encode(`${text}\0`);
 }
 
-function textIn(view: DataView, offset: number, byteCount: number): string {
-  const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, byteCount);
+function textAt(at: Address, byteCount: number): string {
+  const bytes = copyNative(at, byteCount);
   const end = bytes.indexOf(0);
   return utf8Decoder.decode(end === -1 ? bytes : bytes.subarray(0, end));
 }

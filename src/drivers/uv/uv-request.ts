@@ -1,8 +1,11 @@
-import type { Address } from '../../syscalls/index.ts';
+import { type Address, libc, Memory } from '../../syscalls/index.ts';
 import { type Libuv, UV_GETADDRINFO } from './libuv.ts';
 
 /** What no status of libuv is. */
 const underWay = 0x7fff_ffff;
+
+/** What was read from C memory last. */
+const word = new Memory(8);
 
 /** Takes out what the request holds, which is gone afterwards; returns what is to be told. Must not throw. */
 export type OnFinished = (uv: Libuv, request: UvRequest) => () => void;
@@ -18,7 +21,6 @@ export class UvRequest {
   /** Who waits for it; null once given up. */
   onFinished: OnFinished | null = null;
   readonly address: Address;
-  readonly view: DataView<ArrayBuffer>;
   readonly #uv: Libuv;
   readonly #kind: number;
   #freed = false;
@@ -29,8 +31,7 @@ export class UvRequest {
     this.#uv = uv;
     this.#kind = kind;
     this.address = uv.allocate(byteCount);
-    this.view = new DataView(uv.ffi.viewAt(this.address, byteCount));
-    this.view.setInt32(uv.layout.data, underWay, true);
+    uv.uv_req_set_data(this.address, underWay);
   }
 
   get finished(): boolean {
@@ -39,12 +40,14 @@ export class UvRequest {
 
   /** 0, or libuv's error, negative. */
   get status(): number {
-    return this.view.getInt32(this.#uv.layout.data, true);
+    libc().memcpy(word.bytes, this.address + this.#uv.layout.data, 8);
+    return word.view.getInt32(0, true);
   }
 
   /** Where the first `struct addrinfo` of the answer is; 0 if there is none. */
   get addressInfo(): Address {
-    return Number(this.view.getBigUint64(this.#uv.layout.addrinfo, true));
+    libc().memcpy(word.bytes, this.address + this.#uv.layout.addrinfo, 8);
+    return Number(word.view.getBigUint64(0, true));
   }
 
   /** Nobody will be told; it finishes at once if no thread works on it yet. Idempotent. */

@@ -27,6 +27,15 @@ function drain(tickCallback: () => void): void {
   }
 }
 
+/**
+ * In a worker thread Node has only asked for its end when somebody's error was uncaught, and inside of microtasks that
+ * request is lost: a loop that blocks would go on for ever.
+ */
+function drainInWorker(tickCallback: () => void): void {
+  drain(tickCallback);
+  if ((process as { _exiting?: boolean })._exiting === true) process.exit();
+}
+
 /** Node, or what behaves like it: setImmediate after I/O, setTimeout in whole milliseconds. */
 export const nodeHost: Host = {
   setImmediate: (callback) => setImmediate(callback),
@@ -40,7 +49,12 @@ export const nodeHost: Host = {
   watchDescriptor: (descriptor, callback) => ffi().watch?.(descriptor, callback) ?? null,
   // Ending a worker in the middle of a native callback takes the whole process down.
   prefersBlocking: !isMainThread,
-  drainMicrotasks: tickCallback === undefined ? null : () => drain(tickCallback),
+  drainMicrotasks:
+    tickCallback === undefined
+      ? null
+      : isMainThread
+        ? () => drain(tickCallback)
+        : () => drainInWorker(tickCallback),
   drainsHere: () => {
     if (tickCallback === undefined) return false;
     let drained = false;

@@ -3,15 +3,7 @@ import type { Ffi } from './ffi.ts';
 import { koffiBackend } from './koffi.ts';
 import { nodeFfiBackend } from './node-ffi.ts';
 
-export type {
-  Address,
-  DescriptorWatch,
-  Ffi,
-  Functions,
-  NativeCallback,
-  NativeType,
-  Signature,
-} from './ffi.ts';
+export type { Address, Ffi, Functions, NativeCallback } from './ffi.ts';
 
 /** In the order in which they are tried. */
 const backends: readonly { name: string; load: () => Ffi }[] = [

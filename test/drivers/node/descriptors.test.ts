@@ -44,6 +44,7 @@ it('a server survives 5 000 clients with 256 descriptors: says so, serves those 
   const { command, args } = programCommand('test/support/programs/crowded-server.ts');
   const server = spawn('sh', ['-c', 'ulimit -n 256 && exec "$0" "$@"', command, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, TULIPA_LOOP: 'node' },
   });
   const exited = once(server, 'exit');
   const lines: string[] = [];

@@ -7,6 +7,7 @@ import {
   Future,
   getRunningLoop,
   newEventLoop,
+  Runner,
   run,
   sleep,
   type Task,
@@ -134,12 +135,28 @@ const scenarios: Record<string, () => Promise<unknown>> = {
       { debug: true },
     ),
 
-  'a loop that is never closed': async () => {
+  'a loop that is never closed': () =>
+    new Runner().run(function* () {
+      const loop = getRunningLoop();
+      startWatchdog({ loop });
+      startTrace(loop);
+      const { path } = yield* wrapFuture(serveDebug(loop));
+      say(`${readdirSync(dirname(path)).length} socket`);
+    }),
+
+  // At the top level of a module, where no promise makes progress until it returns.
+  'a loop that runs for ever': async () => {
     const loop = newEventLoop();
-    startWatchdog({ loop });
-    startTrace(loop);
-    const { path } = await serveDebug(loop);
-    say(`${readdirSync(dirname(path)).length} socket`);
+    loop.createTask(
+      function* main() {
+        createTask(work(), { name: 'sleeper' });
+        yield* untilAsked();
+        loop.stop();
+      },
+      { name: 'main' },
+    );
+    loop.runForever();
+    loop.close();
   },
 
   'a worker that is terminated': async () => {

@@ -17,6 +17,7 @@ async function inWorker({ driver, way, state }: Task): Promise<void> {
       yield* startServer(() => {}, { host: '127.0.0.1' });
       loop.callSoon(() => parentPort?.postMessage('running'));
       yield* sleep(0);
+      if (way === 'guest') return;
       if (way === 'exit') loop.callSoon(() => process.exit(3));
       if (way === 'report') {
         loop.callSoon(() => {
@@ -31,10 +32,16 @@ async function inWorker({ driver, way, state }: Task): Promise<void> {
           throw new Error('of a tick');
         });
       }
+      if (way === 'microtask') {
+        queueMicrotask(() => {
+          throw new Error('of a microtask');
+        });
+      }
+      if (way === 'promise') void Promise.reject(new Error('of a promise'));
       if (state === 'idle') yield* new Future<void>();
       for (;;) yield* sleep(0);
     },
-    { driver },
+    way === 'guest' ? { driver, runner: 'guest' } : { driver },
   );
 }
 
