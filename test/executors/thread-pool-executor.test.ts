@@ -261,8 +261,11 @@ describe('ThreadPoolExecutor', { concurrency: 2 }, () => {
         'bomb',
       );
       const warned = once(process, 'warning');
+      // A pool without work keeps nothing alive, and a warning that is waited for does not, either.
+      const alive = setInterval(() => {}, 60_000);
       assert.equal(await pool.submit(bomb), 1);
       const [warning] = (await warned) as [Error];
+      clearInterval(alive);
       assert.match(`${warning.name} ${warning.message}`, /ExecutorWarning .*left behind/);
       assert.equal(await pool.submit(add, 1, 2), 3);
     }));
