@@ -13,6 +13,7 @@ const TFD_FLAGS = constants.SOCK_NONBLOCK | constants.SOCK_CLOEXEC;
  * @see timerfd_create(2)
  */
 export class Alarm extends Watched {
+  override readonly calls = false;
   readonly #reactor: Reactor;
   readonly #setting = new Memory(32);
   readonly #expirations = new Memory(8);

@@ -102,8 +102,10 @@ export class Reactor {
   }
 
   #queue(watched: Watched, readyFor: number): void {
-    if (watched.ready === 0) this.host.enqueue(watched);
+    const queued = watched.ready !== 0;
     watched.ready |= readyFor;
+    if (!watched.calls) watched.run();
+    else if (!queued) this.host.enqueue(watched);
   }
 
   #register(watched: Watched, wanted: number): void {

@@ -13,6 +13,8 @@ export abstract class Watched implements Runnable {
   told = 0;
   /** what it is ready for, while it is queued */
   ready = 0;
+  /** false: it calls nobody, and is dealt with in the wait itself, as no callback of the loop */
+  readonly calls: boolean = true;
 
   constructor(fd: number) {
     this.fd = fd;
