@@ -23,7 +23,8 @@ export function toReadableStream(reader: StreamReader): ReadableStream<Uint8Arra
     reading = null;
     if (cancelled) return;
     if (bytes.length > 0) {
-      controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
+      // The stream takes the whole buffer for itself, which others may have their pieces in: those cannot be transferred.
+      controller.enqueue(new Uint8Array(bytes));
     } else {
       controller.close();
       // A consumer's buffer that is waiting has to be given back, or its read would wait for ever.

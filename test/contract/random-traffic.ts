@@ -2,32 +2,11 @@ import assert from 'node:assert/strict';
 import { gather } from '../../src/coroutines/index.ts';
 import type { Protocol, Transport } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
+import { Random } from '../support/random.ts';
 import { collectReports, type Kind, type Steps, serve, Watched } from './endpoints.ts';
 
 const connections = 20;
 const bytesMax = 5_000_000;
-
-/** The same numbers from the same seed. @see "xorshift32", Marsaglia, Xorshift RNGs */
-class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = Math.imul(seed, 2654435761) | 1;
-  }
-
-  /** An integer from 0 on, below `limit`. */
-  below(limit: number): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) % limit;
-  }
-
-  /** Small numbers far more often than large ones. */
-  size(limit: number): number {
-    return this.below(1 + this.below(1 + this.below(limit)));
-  }
-}
 
 /** The byte at a place of a stream; the same only every 251 places. */
 function byteAt(stream: number, at: number): number {

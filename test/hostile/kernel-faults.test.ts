@@ -32,8 +32,8 @@ import {
 } from '../contract/endpoints.ts';
 import { loopKinds } from '../contract/kinds.ts';
 import { runTraffic } from '../contract/random-traffic.ts';
+import { Random } from '../support/random.ts';
 import { type Faults, failure, inject } from './faulty-libc.ts';
-import { Random } from './random.ts';
 
 const codes = new Map([
   [EMFILE, 'EMFILE'],

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { getRunningLoop, type RunnerKind, run } from 'tulipa';
 import type { InternetAddress, Protocol, Suspension, Transport } from 'tulipa/interface';
-import { Random } from '../../hostile/random.ts';
+import { Random } from '../random.ts';
 
 export interface Options {
   driver: string;
