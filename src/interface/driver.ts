@@ -60,6 +60,12 @@ export interface Driver {
   wait(timeout: number | null): void;
   /** Ends a wait, from any thread or signal handler. */
   wake(): void;
+  /**
+   * Calls back, as an I/O callback, each time that a wait would have no end: nothing can ever happen any more unless
+   * somebody queues something. Where nobody wants to know, such a wait throws a StateError, `ERR_DEADLOCK`. Left out by
+   * drivers that cannot know.
+   */
+  onIdle?(callback: () => void): Operation;
   /** Closes what is still open, without telling anybody. Idempotent. */
   close(): void;
 }

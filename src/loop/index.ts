@@ -31,7 +31,5 @@ export { GuestRunner, type Host } from './guest-runner.ts';
 export { type Callback, LoopHandle, LoopTimerHandle, RepeatingTimerHandle } from './handle.ts';
 export { nodeHost } from './hosts/node-host.ts';
 export { RecordedStack } from './recorded-stack.ts';
-export { RunQueue } from './run-queue.ts';
 export { describeRunnable, type LoopObserver, Scheduler, type SchedulerOwner } from './scheduler.ts';
-export { TimerHeap } from './timer-heap.ts';
 export { warn } from './warn.ts';

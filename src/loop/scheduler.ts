@@ -1,7 +1,6 @@
+import { RunQueue, TimerHeap } from '../collections/index.ts';
 import type { Driver, DriverHost, ExceptionContext, Operation, Runnable } from '../interface/index.ts';
 import { LoopTimerHandle, type TimerOwner } from './handle.ts';
-import { RunQueue } from './run-queue.ts';
-import { TimerHeap } from './timer-heap.ts';
 
 /** What the scheduler needs of the loop it is part of. */
 export interface SchedulerOwner {

@@ -10,7 +10,7 @@ import { findModuleReferences } from './module-references.ts';
 /** Lowest first. A folder may import itself and the folders of earlier lines, not those of its own line. */
 const LAYERS: readonly (readonly string[])[] = [
   ['interface'],
-  ['syscalls'],
+  ['collections', 'syscalls'],
   ['selectors'],
   ['drivers'],
   ['loop'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { TimerHeap } from '../../src/loop/index.ts';
+import { TimerHeap } from '../../src/collections/index.ts';
 
 interface Timer {
   readonly when: number;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { RunQueue } from '../../src/collections/index.ts';
 import type { Runnable } from '../../src/interface/index.ts';
-import { RunQueue } from '../../src/loop/index.ts';
 
 class Numbered implements Runnable {
   readonly number: number;

@@ -1,0 +1,9 @@
+/** A network of machines with clocks of their own, in memory: what happens there is decided by a seed. */
+export { Clock } from './clock.ts';
+export { checkLatency, drawLatency, type Latency } from './latency.ts';
+export { Machine } from './machine.ts';
+export { type LinkOptions, Network } from './network.ts';
+export { type ChoiceKind, Choices, Oracle, type Overruling } from './oracle.ts';
+export { SimulationDriver } from './simulation-driver.ts';
+export type { TraceEvent, TraceKind, TraceSink } from './trace.ts';
+export { World, type WorldOptions } from './world.ts';

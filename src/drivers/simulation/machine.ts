@@ -1,0 +1,49 @@
+import { Clock } from './clock.ts';
+import { SimulationDriver } from './simulation-driver.ts';
+import type { World } from './world.ts';
+
+/**
+ * A host without its program: a name, addresses, clocks, and a kernel's account of what is open on it. Whoever runs a
+ * program on it boots it, and drives a loop by the driver that this gives.
+ */
+export class Machine {
+  readonly world: World;
+  readonly name: string;
+  /** literal addresses, IPv4 first; loopback is not among them */
+  readonly addresses: readonly [ipv4: string, ipv6: string];
+  readonly clock: Clock;
+  #driver: SimulationDriver | null = null;
+
+  constructor(world: World, name: string, number: number) {
+    if (typeof name !== 'string') throw new TypeError('Cannot add the host: its name is not a string');
+    if (!/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/i.test(name) || /^[\d.]+$/.test(name))
+      throw new RangeError(`Cannot add the host: '${name}' is no name for one (RFC 1123)`);
+    if (world.machines.has(name)) throw new RangeError(`Cannot add the host: there is a '${name}' already`);
+    this.world = world;
+    this.name = name;
+    this.addresses = [`10.0.${number >> 8}.${number & 255}`, `fd00::${number.toString(16)}`];
+    this.clock = new Clock(() => world.now, world.startOfTime);
+  }
+
+  /** False: switched off. What is sent to it gets no answer at all. */
+  get up(): boolean {
+    return this.#driver !== null;
+  }
+
+  /** What the program runs on, until it is halted, or the driver is closed: then its kernel ends what it had open. */
+  get driver(): SimulationDriver | null {
+    return this.#driver;
+  }
+
+  /** Starts it. It was not up before. */
+  boot(): SimulationDriver {
+    this.#driver = new SimulationDriver(this);
+    return this.#driver;
+  }
+
+  /** As if by loss of power: everything that was open on it is gone, and nobody is told. */
+  halt(): void {
+    this.#driver?.halt();
+    this.#driver = null;
+  }
+}
