@@ -13,6 +13,7 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<{ question: Questi
   cancel: () => import('./cancel.ts'),
   timers: () => import('./timers.ts'),
   'call-soon': () => import('./call-soon.ts'),
+  'stream-socket': () => import('./stream-socket.ts'),
   'debug-overhead': () => import('./debug-overhead.ts'),
   peers: () => import('./peers.ts'),
 };

@@ -1,6 +1,7 @@
 /** Tulipa: one standard event loop. What implements a loop or a driver imports `tulipa/interface` instead. */
 import { Coroutine as CoroutineClass, Future as FutureClass, Task as TaskClass } from './coroutines/index.ts';
 import { debugExtension } from './debug/debug-extension.ts';
+import { taskTree } from './debug/task-tree.ts';
 import { ThreadPoolExecutor } from './executors/index.ts';
 import type {
   Coroutine as CoroutineInterface,
@@ -101,10 +102,7 @@ export {
 // What lies above the loop reaches it from here only, where everything is at hand.
 setLoopExtension(debugExtension);
 setDefaultExecutorFactory(() => new ThreadPoolExecutor());
-setTaskDrawer(async (loop) => {
-  const { taskTree } = await import('./debug/task-tree.ts');
-  return taskTree(loop).toString();
-});
+setTaskDrawer((loop) => taskTree(loop).toString());
 
 // As types these are the standard's, which every loop's own fulfil; as values they are what makes or recognises ours.
 

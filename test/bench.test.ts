@@ -34,6 +34,7 @@ const names = [
   'cancel',
   'timers',
   'call-soon',
+  'stream-socket',
   'debug-overhead',
   'peers',
 ];

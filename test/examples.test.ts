@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { refuseReusePort } from '../src/drivers/node/reuse-port.ts';
 import { RunningProgram } from './cli/running-program.ts';
-import { loopKinds } from './contract/kinds.ts';
+import { realKinds } from './contract/kinds.ts';
 import { repositoryRoot } from './support/run-program.ts';
 
 /** Starts a program on the loop that is tried. */
@@ -115,8 +115,8 @@ describe('examples', () => {
     assert.deepEqual(files.sort(), Object.keys(trials).sort());
   });
 
-  for (const kind of loopKinds) {
-    const { driver, runner } = kind.options;
+  for (const kind of realKinds) {
+    const { driver, runner } = kind;
     for (const [name, trial] of Object.entries(trials)) {
       const skip = name === 'echo-workers.ts' && driver === 'node' && noReusePort();
       it(`${name} does what it says on the ${kind} loop`, { timeout: 60_000, skip }, (test) =>

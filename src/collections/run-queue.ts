@@ -30,6 +30,22 @@ export class RunQueue {
     return runnable;
   }
 
+  /** The one at that place, 0 for the oldest; undefined if there is none. */
+  at(place: number): Runnable | undefined {
+    return place < this.#length ? this.#slots[(this.#head + place) & this.#mask] : undefined;
+  }
+
+  /** Takes the one at the last of these places to the first of them, and each of the others one of them back. */
+  advance(places: readonly number[]): void {
+    let incoming = this.at(places.at(-1) as number);
+    for (const place of places) {
+      const slot = (this.#head + place) & this.#mask;
+      const leaving = this.#slots[slot];
+      this.#slots[slot] = incoming;
+      incoming = leaving;
+    }
+  }
+
   clear(): void {
     this.#slots = new Array(256);
     this.#mask = 255;

@@ -42,7 +42,6 @@ export function strikeOff(task: Task<unknown>): void {
   // The next ones may be done long before this one is let go.
   task.previousTask = null;
   task.nextTask = null;
-  if (observer !== null) observer.taskEnded(task);
 }
 
 /** Those of a loop that are not done, the oldest first. */

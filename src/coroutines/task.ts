@@ -29,6 +29,7 @@ import { ForeignWait } from './foreign-wait.ts';
 import { type Awaiting, Future, isFuture } from './future.ts';
 import { isGenerator, isGeneratorFunction, isThenable, isWaitable } from './kinds.ts';
 import { type LostException, reportUnlessAwaited } from './lost-exception.ts';
+import { observer } from './observer.ts';
 import type { Reaction } from './reaction.ts';
 import { enrol, steppingTask, strikeOff, type TaskLink, tasksOf } from './task-registry.ts';
 
@@ -36,6 +37,16 @@ import { enrol, steppingTask, strikeOff, type TaskLink, tasksOf } from './task-r
 type AsyncWait = Reaction<any, any, any>;
 
 let namesGiven = 0;
+
+/**
+ * Has the tasks without a name be named from this number on, and returns the one that would have been next: so that what is
+ * run twice finds the same names.
+ */
+export function nameTasksFrom(next: number): number {
+  const before = namesGiven + 1;
+  namesGiven = next - 1;
+  return before;
+}
 
 /** A region that does not end before the tasks it owns have. */
 export interface TaskOwner {
@@ -494,6 +505,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
     if (this.done()) return;
     this.#ended();
     this.fulfil(value);
+    if (observer !== null) observer.taskEnded(this as Task<unknown>);
   }
 
   #failed(exception: unknown): void {
@@ -502,6 +514,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
     const cancellation = cancellationIn(exception);
     if (cancellation !== null) this.settleCancelled(cancellation.reason, cancellation);
     else this.fail(exception);
+    if (observer !== null) observer.taskEnded(this as Task<unknown>);
   }
 
   #ended(): void {

@@ -1,6 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 import type { Operation } from '../interface/index.ts';
-import { warn } from '../loop/index.ts';
+import { isAbandoned, warn } from '../loop/index.ts';
 import type { EventLoop, LoopExtension } from '../runtime/index.ts';
 import { DebugMode } from './debug-mode.ts';
 import { debugSignal } from './debug-signal.ts';
@@ -45,6 +45,8 @@ class LoopDebugging {
     } else {
       this.#mode?.stop();
     }
+    // Nobody outside of a simulation could connect to it.
+    if (this.#loop.hasOwnWorld) return;
     const wanted = this.#loop.debugSocket ?? environmentsWish();
     if (wanted === true) this.#openSocket();
     // Kept until the loop is closed: for the process, the signal means nothing besides.
@@ -64,6 +66,7 @@ class LoopDebugging {
   closed(): void {
     this.#watch?.cancel();
     this.#mode?.stop();
+    if (isAbandoned(this.#loop)) this.#mode?.forget();
   }
 
   #openSocket(): void {

@@ -1,5 +1,5 @@
+import type { StopObserving } from '../loop/index.ts';
 import type { EventLoop } from '../runtime/index.ts';
-import type { StopObserving } from './observing.ts';
 import { SlowCallbacks } from './slow-callbacks.ts';
 import { recordSuspensions } from './suspension-stacks.ts';
 import { UnawaitedCoroutines } from './unawaited.ts';
@@ -32,6 +32,11 @@ export class DebugMode {
   stop(): void {
     for (const stop of this.#observing) stop();
     this.#observing = [];
+  }
+
+  /** Warns of nothing of what was seen. */
+  forget(): void {
+    this.#unawaited.forget();
   }
 
   /** The loop's tasks have ended: warns of what was forgotten. */

@@ -1,8 +1,7 @@
 import type { Runnable } from '../interface/index.ts';
-import type { LoopObserver } from '../loop/index.ts';
+import { type LoopObserver, observeLoop, type StopObserving } from '../loop/index.ts';
 import type { EventLoop } from '../runtime/index.ts';
 import { placesOfCode } from './code-place.ts';
-import { observeLoop, type StopObserving } from './observing.ts';
 import { describeCulprit, describeStep, protocolMethodName, taskOf } from './runnable-name.ts';
 import { codeOf, coroutineName } from './task-insight.ts';
 import { describeResource } from './unclosed.ts';

@@ -52,7 +52,7 @@ export function pathOf(url: string): string {
 
 const libraryFolder = pathOf(new URL('..', import.meta.url).href);
 const plumbing =
-  /^(?:interface|loop|drivers|transports|runtime|debug)\/|^coroutines\/(?:task|future|reaction|coroutine|create-task|ensure-future|scope|joint-wait)\.[jt]s$/;
+  /^(?:interface|loop|drivers|transports|runtime|debug)\/|^coroutines\/(?:task|future|reaction|observer|coroutine|create-task|ensure-future|scope|joint-wait)\.[jt]s$/;
 const stepping = /^coroutines\/task\.[jt]s$/;
 
 /** True for a file of this library. */

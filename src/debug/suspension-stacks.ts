@@ -1,8 +1,7 @@
-import { currentTask, type Task } from '../coroutines/index.ts';
+import { currentTask, observeCoroutines, type Task } from '../coroutines/index.ts';
 import { steppingTask } from '../coroutines/task-registry.ts';
-import type { RecordedStack } from '../loop/index.ts';
+import type { RecordedStack, StopObserving } from '../loop/index.ts';
 import { deepStack } from './deep-stack.ts';
-import { observeCoroutines, type StopObserving } from './observing.ts';
 import { framesOfTask, parseStack, type StackFrame } from './stack.ts';
 
 interface Suspensions {

@@ -1,11 +1,16 @@
 import { isMainThread, threadId } from 'node:worker_threads';
-import { allTasks, currentTask, type Task } from '../coroutines/index.ts';
+import { allTasks, currentTask, observeCoroutines, type Task } from '../coroutines/index.ts';
 import { type EventLoop as EventLoopInterface, NotSupportedError } from '../interface/index.ts';
-import { getRunningLoop, type LoopObserver, type LoopTimerHandle } from '../loop/index.ts';
+import {
+  getRunningLoop,
+  type LoopObserver,
+  type LoopTimerHandle,
+  observeLoop,
+  type StopObserving,
+} from '../loop/index.ts';
 import { EventLoop } from '../runtime/index.ts';
 import { describeAwaited } from './describe-awaited.ts';
 import { atLoopEnd } from './loop-end.ts';
-import { observeCoroutines, observeLoop, type StopObserving } from './observing.ts';
 import { describeStep, protocolMethodName, type RunnableInfo } from './runnable-name.ts';
 import { taskId } from './task-id.ts';
 import { coroutineName } from './task-insight.ts';

@@ -1,7 +1,6 @@
-import type { Coroutine } from '../coroutines/index.ts';
-import { type RecordedStack, warn } from '../loop/index.ts';
+import { type Coroutine, observeCoroutines } from '../coroutines/index.ts';
+import { type RecordedStack, type StopObserving, warn } from '../loop/index.ts';
 import { deepStack } from './deep-stack.ts';
-import { observeCoroutines, type StopObserving } from './observing.ts';
 import { formatOrigin } from './stack.ts';
 
 /** A coroutine that nobody has run or closed yet. */
@@ -50,6 +49,10 @@ export class UnawaitedCoroutines {
   /** Warns of all that are left: nothing is there any more that could run them. */
   warnOfRest(): void {
     for (const forgotten of this.#unused.values()) warnOf(forgotten);
+    this.forget();
+  }
+
+  forget(): void {
     this.#unused.clear();
   }
 }

@@ -1,8 +1,7 @@
-import { type RecordedStack, warn } from '../loop/index.ts';
+import { observeLoop, type RecordedStack, type StopObserving, warn } from '../loop/index.ts';
 import type { EventLoop } from '../runtime/index.ts';
 import { DatagramTransport, ReadPipeTransport } from '../transports/index.ts';
 import { deepStack } from './deep-stack.ts';
-import { observeLoop, type StopObserving } from './observing.ts';
 import { formatOrigin } from './stack.ts';
 
 /** Finds what the program has not closed when its run ends. Takes stacks, so this is for debug mode. */

@@ -7,10 +7,9 @@ import {
   NotSupportedError,
   type Runnable,
 } from '../interface/index.ts';
-import { getRunningLoop, warn } from '../loop/index.ts';
+import { getRunningLoop, observeLoop, warn } from '../loop/index.ts';
 import { EventLoop } from '../runtime/index.ts';
 import { atLoopEnd } from './loop-end.ts';
-import { observeLoop } from './observing.ts';
 import { describeCulprit, describeStep, protocolMethodName, taskOf } from './runnable-name.ts';
 import { nameLengthMax, SharedState, type WatchdogSettings } from './watchdog-memory.ts';
 

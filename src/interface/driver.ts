@@ -61,9 +61,9 @@ export interface Driver {
   /** Ends a wait, from any thread or signal handler. */
   wake(): void;
   /**
-   * Calls back, as an I/O callback, each time that a wait would have no end: nothing can ever happen any more unless
-   * somebody queues something. Where nobody wants to know, such a wait throws a StateError, `ERR_DEADLOCK`. Left out by
-   * drivers that cannot know.
+   * Calls back, as an I/O callback, each time that a wait would have no end: nothing can ever happen any more, but for
+   * timers that are worth nothing alone (`DriverHost.hasRefdTimers`), unless somebody queues something. Where nobody wants to know, such a wait throws a StateError, `ERR_DEADLOCK`. Left out by
+   * drivers that cannot know. Who can is a world of its own: its loops are no guests of a host, and use no threads.
    */
   onIdle?(callback: () => void): Operation;
   /** Closes what is still open, without telling anybody. Idempotent. */
@@ -93,6 +93,8 @@ export interface DriverHost {
   dispatch<A>(callback: (argument: A) => void, argument: A): void;
   /** True if `dispatch` would queue: what is lent must be copied for it. */
   readonly inTurn: boolean;
+  /** False: of the pending timers none is worth staying alive for. Left out where timers are not told apart. */
+  readonly hasRefdTimers?: boolean;
   /** Queues something to run as an I/O callback. Costs less than `dispatch`, and never runs it at once. */
   enqueue(runnable: Runnable): void;
   /** Calls back as an I/O callback after `delay` milliseconds; does not keep the host alive by itself. */

@@ -1,6 +1,9 @@
 /** Where blocking work goes. @see PEP 3148 */
 export interface Executor {
-  /** Whether its jobs end only while the host's own loop turns: a loop that blocks the thread cannot use it then. */
+  /**
+   * True: its jobs end only while the host's own loop turns, so that a loop that blocks the thread cannot use it. False:
+   * nothing but the calling thread is needed for them, so that a simulated loop can use it too.
+   */
   readonly needsHost?: boolean;
   /**
    * Starts `callback(...args)` somewhere else, as soon as there is room.

@@ -4,6 +4,9 @@ import { asyncOwner } from './async-context.ts';
 // Three ways to be "the running loop", tried in this order: a turn of it is on the stack (microtasks included, which are
 // drained inside the turn); the code is an async function's that one of its tasks drives, resumed by something foreign;
 // it is attached to this thread's host as a guest, which is then always running (PEP 3156: "embedded loops").
+//
+// Among loops that are stepped side by side, an async function of one may be resumed by a promise that was settled in a
+// turn of another; of these the function's own is the running one.
 
 let turning: EventLoop | null = null;
 /** when the turns that are under way began, or the clock was last looked at in them */
@@ -12,12 +15,22 @@ let attached: EventLoop | null = null;
 /** what `setEventLoop` set for this thread, under the default policy */
 let current: EventLoop | null = null;
 let policy: EventLoopPolicy | null = null;
+/** loops that are stepped, or were, as code of theirs may still be resumed */
+const stepped = new WeakSet<EventLoop>();
+/** how many are now */
+let steppedCount = 0;
 
 /** The running loop of this thread, or null. */
 export function runningLoop(): EventLoop | null {
-  if (turning !== null) return turning;
+  if (turning !== null) return steppedCount === 0 ? turning : amongStepped(turning);
   const owned = asyncOwner()?.getLoop();
   return owned !== undefined && !owned.isClosed() ? owned : attached;
+}
+
+function amongStepped(turning: EventLoop): EventLoop {
+  const owned = asyncOwner()?.getLoop();
+  if (owned === undefined || owned === turning) return turning;
+  return stepped.has(owned) && stepped.has(turning) ? owned : turning;
 }
 
 /** The loop that runs this code. @throws {StateError} none does */
@@ -104,6 +117,16 @@ export function attach(loop: EventLoop): void {
 
 export function detach(loop: EventLoop): void {
   if (attached === loop) attached = null;
+}
+
+/** Says that `loop` is stepped from now on, beside others. */
+export function steppingBegins(loop: EventLoop): void {
+  stepped.add(loop);
+  steppedCount++;
+}
+
+export function steppingEnds(): void {
+  steppedCount--;
 }
 
 export function alreadyRunning(wanted: EventLoop | null, running: EventLoop): StateError {

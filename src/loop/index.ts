@@ -1,5 +1,6 @@
 /** Decides what runs next: scheduler, timers, handles, contexts, the current loop, and who turns it. */
-export { type AsyncOwner, asyncOwner, type OwnedWait, runOwnedBy } from './async-context.ts';
+export { isAbandoned, markAbandoned } from './abandoned.ts';
+export { type AsyncOwner, asyncOwner, type OwnedWait, runOwnedBy, unownedScope } from './async-context.ts';
 export { BlockingRunner } from './blocking-runner.ts';
 export {
   Context,
@@ -25,11 +26,21 @@ export {
   roughTime,
   runningLoop,
   setEventLoop,
+  steppingBegins,
+  steppingEnds,
   threadLoop,
 } from './current-loop.ts';
 export { GuestRunner, type Host } from './guest-runner.ts';
 export { type Callback, LoopHandle, LoopTimerHandle, RepeatingTimerHandle } from './handle.ts';
 export { nodeHost } from './hosts/node-host.ts';
+export { observeLoop, type StopObserving } from './observe-loop.ts';
 export { RecordedStack } from './recorded-stack.ts';
-export { describeRunnable, type LoopObserver, Scheduler, type SchedulerOwner } from './scheduler.ts';
+export {
+  describeRunnable,
+  type LoopObserver,
+  Scheduler,
+  type SchedulerOwner,
+  type TaskOrder,
+} from './scheduler.ts';
+export { type Stepper, SteppingRunner } from './stepping-runner.ts';
 export { warn } from './warn.ts';

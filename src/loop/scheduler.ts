@@ -16,6 +16,8 @@ export interface LoopObserver {
   callbackBegins(runnable: Runnable, now: number): void;
   /** After the microtasks that it left. */
   callbackEnds(runnable: Runnable, now: number): void;
+  /** A timer was set. */
+  timerSet(timer: LoopTimerHandle): void;
   /** What has just run, in words for a person; null: this observer does not know. */
   nameOf(runnable: Runnable): string | null;
   /** In the middle of a callback, a transport is about to call this method of its protocol. */
@@ -39,6 +41,20 @@ export interface Turner {
   /** Turn now, with `callback(argument)` as an I/O callback. */
   turnNow<A>(callback: (argument: A) => void, argument: A): void;
 }
+
+/** Has tasks go on in another order than that in which they became ready. */
+export interface TaskOrder {
+  /** Whether a task goes on when this runs: only these change places. */
+  isStep(runnable: Runnable): boolean;
+  /**
+   * Which of these, two at least and the oldest first, runs next, by its place among them. Called in the middle of turns and
+   * must not throw.
+   */
+  choose(candidates: readonly Runnable[]): number;
+}
+
+/** How far behind the next one it is looked for others to choose from. */
+const choiceDepth = 16;
 
 /**
  * Runs what microtasks wait (promise reactions); how depends on the runtime. What it throws is not the loop's to catch:
@@ -64,12 +80,14 @@ export class Scheduler implements DriverHost, TimerOwner {
   turns = 0;
   turner: Turner | null = null;
   observer: LoopObserver | null = null;
+  /** null: first in, first out; looked at when a turn begins */
+  order: TaskOrder | null = null;
   /** where callbacks run; null: where the turn does, which is faster */
   scope: AsyncScope | null = null;
   /** called before the host, or the driver, may wait, and after */
   readonly prepare = new Set<Runnable>();
   readonly check = new Set<Runnable>();
-  readonly #queue = new RunQueue();
+  #queue = new RunQueue();
   readonly #timers = new TimerHeap<LoopTimerHandle>();
   readonly #driver: Driver;
   readonly #owner: SchedulerOwner;
@@ -149,6 +167,7 @@ export class Scheduler implements DriverHost, TimerOwner {
   insertTimer(timer: LoopTimerHandle): void {
     timer.id = this.#timers.insert(timer.when(), timer);
     if (timer.hasRef()) this.#refdTimers++;
+    if (this.observer !== null) this.observer.timerSet(timer);
     if (!this.#inTurn) this.turner?.timersChanged();
   }
 
@@ -180,8 +199,10 @@ export class Scheduler implements DriverHost, TimerOwner {
     const queue = this.#queue;
     if (callback !== undefined) queue.push(new Dispatch(callback, argument as A));
     if (this.#timers.size > 0) this.#queueDueTimers();
+    const { order } = this;
     try {
       for (let left = queue.length; left > 0; left--) {
+        if (order !== null) chooseNext(queue, left, order);
         const runnable = queue.shift();
         // A callback may have cleared the queue by closing the loop.
         if (runnable === undefined) break;
@@ -196,7 +217,7 @@ export class Scheduler implements DriverHost, TimerOwner {
   runHooks(hooks: ReadonlySet<Runnable>): void {
     this.#inTurn = true;
     try {
-      for (const hook of [...hooks]) this.#run(hook);
+      for (const hook of [...hooks]) if (hooks.has(hook)) this.#run(hook);
     } finally {
       this.#inTurn = false;
     }
@@ -209,6 +230,17 @@ export class Scheduler implements DriverHost, TimerOwner {
     });
     this.#timers.clear();
     this.#refdTimers = 0;
+  }
+
+  /** Runs nothing any more, whatever is queued: also not the rest of the turn that is under way. */
+  abandon(): void {
+    this.clear();
+    this.prepare.clear();
+    this.check.clear();
+    this.turner = null;
+    this.observer = null;
+    // A turn takes from the one it began with.
+    this.#queue = new RunQueue();
   }
 
   #run(runnable: Runnable): void {
@@ -252,6 +284,25 @@ export class Scheduler implements DriverHost, TimerOwner {
     timer.id = -1;
     if (timer.hasRef()) this.#refdTimers--;
   }
+}
+
+/**
+ * If the next one is the step of a task, has it chosen among those of this turn: the others keep their order, and
+ * everything else keeps its place.
+ */
+function chooseNext(queue: RunQueue, left: number, order: TaskOrder): void {
+  const candidates: Runnable[] = [];
+  const places: number[] = [];
+  for (let place = 0; place < left && place < choiceDepth; place++) {
+    const runnable = queue.at(place);
+    if (runnable !== undefined && order.isStep(runnable)) {
+      candidates.push(runnable);
+      places.push(place);
+    } else if (place === 0) {
+      return;
+    }
+  }
+  if (candidates.length > 1) queue.advance(places.slice(0, order.choose(candidates) + 1));
 }
 
 /** The text form of what has run, or else its class; never throws. */

@@ -1,5 +1,6 @@
 import { NodeDriver } from '../drivers/node/index.ts';
 import { ReadinessDriver } from '../drivers/readiness/index.ts';
+import { World } from '../drivers/simulation/index.ts';
 import {
   type Driver,
   type DriverFeature,
@@ -35,17 +36,18 @@ const known: readonly Entry[] = [
   byReadiness('kqueue', 'kqueue(2), spoken to directly; not yet run on a BSD', () => new KqueuePoller()),
   byReadiness('poll', 'poll(2), spoken to directly', () => new PollPoller()),
   byReadiness('select', 'select(2), spoken to directly: descriptors below 1024', () => new SelectPoller()),
-  ...(
-    [
-      ['uring', 'io_uring(7), spoken to directly'],
-      ['simulation', 'virtual time and a simulated network'],
-    ] as const
-  ).map(([name, description]) => ({
-    name,
-    description,
+  {
+    name: 'uring',
+    description: 'io_uring(7), spoken to directly',
     unavailable: notYet,
-    create: () => refuse(name, notYet),
-  })),
+    create: () => refuse('uring', notYet),
+  },
+  {
+    name: 'simulation',
+    description: 'virtual time and a network in memory, a world of its own for each loop',
+    unavailable: null,
+    create: () => new World({ seed: environmentsSeed() }).addMachine('localhost').boot(),
+  },
 ];
 
 /** The best first. kqueue waits for somebody to have run it. */
@@ -158,6 +160,12 @@ const nobody: DriverHost = {
 
 function refuse(name: string, why: string): never {
   throw new NotSupportedError('driver', name, `Cannot make a loop with the ${name} driver: ${why}`);
+}
+
+/** `TULIPA_SEED`, as far as that is a seed: for simulations of several hosts it can say more. */
+function environmentsSeed(): number {
+  const seed = environment('TULIPA_SEED') ?? '';
+  return /^\d{1,15}$/.test(seed) ? Number(seed) : 0;
 }
 
 /** An environment variable; undefined where it is empty or the runtime has none. */

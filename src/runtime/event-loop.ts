@@ -1,4 +1,12 @@
-import { Coroutine, ensureFuture, Future, reportLost, Task, wrapFuture } from '../coroutines/index.ts';
+import {
+  Coroutine,
+  ensureFuture,
+  Future,
+  isTaskStep,
+  reportLost,
+  Task,
+  wrapFuture,
+} from '../coroutines/index.ts';
 import {
   type Awaitable,
   type BaseProtocol,
@@ -67,11 +75,14 @@ import {
   type LoopObserver,
   LoopTimerHandle,
   leaveContext,
+  markAbandoned,
   nodeHost,
   RepeatingTimerHandle,
   runningLoop,
   Scheduler,
   type SchedulerOwner,
+  type Stepper,
+  SteppingRunner,
   warn,
 } from '../loop/index.ts';
 import { type OpenTransport, StreamTransport, type TransportLoop } from '../transports/index.ts';
@@ -82,6 +93,7 @@ import { checkDatagramOptions, createDatagramEndpoint } from './datagrams.ts';
 import { makeDefaultExecutor } from './default-executor.ts';
 import { DescriptorCallback, descriptorNumber } from './descriptors.ts';
 import { driversOffering, environment } from './drivers.ts';
+import { watchHostIdle } from './host-idle.ts';
 import { backlogDefault, checkServerOptions, listenOn, listenOnHosts } from './listen.ts';
 import { extension } from './loop-extension.ts';
 import { OperationFuture } from './operation-future.ts';
@@ -135,7 +147,8 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   readonly #scheduler: Scheduler;
   readonly #guest: GuestRunner;
   readonly #blocking: BlockingRunner;
-  #runner: GuestRunner | BlockingRunner;
+  #stepping: SteppingRunner | null = null;
+  #runner: GuestRunner | BlockingRunner | SteppingRunner;
   /** open, and closing ones until their channel is gone */
   readonly #transports = new Set<OpenTransport>();
   readonly #keeper: ServerKeeper = {
@@ -167,7 +180,11 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   /** Whether promises make progress while this runs; a blocked thread may be unable to run their reactions. */
   #drains = true;
   #stopEarly = false;
+  /** Whether debugging has been told that this runs. */
+  #extended = false;
   #closed = false;
+  /** gone as if by loss of power: whatever is asked of it is taken, and never done */
+  #abandoned = false;
   #onStop: (() => void) | null = null;
   #taskFactory: TaskFactory | null = null;
   #exceptionHandler: ExceptionHandler | null = null;
@@ -202,6 +219,19 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   /** @internal For what is served beside the loop: connections that are none of its transports. */
   get streams(): StreamOperations | null {
     return this.#driver.streams;
+  }
+
+  /**
+   * @internal Whatever can happen to it happens in its driver, which knows when nothing ever will. The host has no part in
+   * it: neither can the host turn it, nor will anything of the host's come while somebody waits in it.
+   */
+  get hasOwnWorld(): boolean {
+    return this.#driver.onIdle !== undefined;
+  }
+
+  /** @internal Calls back whenever nothing is left that could ever happen to it. */
+  watchIdle(callback: () => void): Operation {
+    return this.#driver.onIdle?.(callback) ?? watchHostIdle(callback);
   }
 
   /** @internal It turns, and the host does not. */
@@ -293,7 +323,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     attach(this);
     this.#attached = true;
     this.#drains = nodeHost.drainsHere();
-    extension?.running(this);
+    this.#extend();
     try {
       run();
     } finally {
@@ -302,7 +332,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       this.#stopEarly = false;
       this.#attached = false;
       detach(this);
-      extension?.stopped(this);
+      this.#endExtension();
     }
   }
 
@@ -322,19 +352,43 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   }
 
   isClosed(): boolean {
-    return this.#closed;
+    return this.#closed || this.#abandoned;
   }
 
   close(): void {
     if (this.isRunning())
       throw new StateError('ERR_LOOP_RUNNING', 'Cannot close the event loop: it is running');
-    if (this.#closed) return;
+    if (this.isClosed()) return;
     for (const signal of [...this.#signals.keys()]) this.removeSignalHandler(signal);
     reportLost(this);
     this.#closed = true;
     this.#scheduler.clear();
     extension?.closed(this);
     this.#driver.close();
+    this.#shutDownExecutor();
+  }
+
+  /**
+   * @internal Drops the loop as if its machine had lost its power, also in the middle of a turn: nothing of it is run any
+   * more, no cleaning up either, what is asked of it is never done, and nobody is told of anything. Its driver is the
+   * caller's to end. Idempotent.
+   *
+   * @throws {StateError} it runs and is not stepped
+   */
+  abandon(): void {
+    if (this.isClosed()) return;
+    if (this.isRunning() && this.#runner !== this.#stepping) throw alreadyRunning(this, this);
+    this.#abandoned = true;
+    this.#attached = false;
+    this.#onStop = null;
+    markAbandoned(this);
+    this.#stepping?.drop();
+    this.#scheduler.abandon();
+    this.#signals.clear();
+    this.#servers.clear();
+    this.#transports.clear();
+    this.#transportGone = () => {};
+    extension?.closed(this);
     this.#shutDownExecutor();
   }
 
@@ -367,8 +421,9 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
    * @throws {NotSupportedError} the driver cannot be run so
    */
   attach(onStop: () => void, blocking: boolean): void {
-    this.#mustBeOpen();
+    this.#mustBeThere();
     if (blocking) this.#mustBlock('run blocking');
+    else if (this.hasOwnWorld) throw this.#noGuest();
     attach(this);
     this.#attached = true;
     this.#onStop = onStop;
@@ -379,7 +434,52 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       this.#detached();
       throw error;
     }
-    extension?.running(this);
+    this.#extend();
+  }
+
+  /**
+   * @internal Has it turned from now on by whoever calls `step`, beside other loops of this thread; it counts as running.
+   * `onStop` is called after `stop`, and is to `detach` it.
+   */
+  attachStepped(stepper: Stepper, onStop: () => void): void {
+    this.#mustBeThere();
+    if (this.isRunning()) throw alreadyRunning(this, this);
+    this.#stepping ??= new SteppingRunner(this.#scheduler, this);
+    this.#runner = this.#stepping;
+    this.#attached = true;
+    this.#onStop = onStop;
+    this.#stepping.start(stepper);
+    if (this.getDebug()) this.#extend();
+  }
+
+  /** @internal One turn, without waiting and without asking the driver. @throws {StateError} it is not stepped */
+  step(): void {
+    if (this.#stepping === null)
+      throw new StateError('ERR_LOOP_STOPPED', 'Cannot turn the event loop: it is not stepped');
+    this.#stepping.step();
+  }
+
+  /**
+   * @internal Has `choose` say, whenever a task is to go on and others of this turn could too, which one does: by its place
+   * among these, the oldest first. Callbacks keep their order. null: first in, first out.
+   */
+  setOrder(choose: ((candidates: readonly Runnable[]) => number) | null): void {
+    this.#scheduler.order = choose === null ? null : { isStep: isTaskStep, choose };
+  }
+
+  /** @internal How much is queued to run. */
+  get queued(): number {
+    return this.#scheduler.queued;
+  }
+
+  /** @internal False: no timer is pending but such as only run if there is something else to do. */
+  get hasRefdTimers(): boolean {
+    return this.#scheduler.hasRefdTimers;
+  }
+
+  /** @internal When the next timer is due, by this loop's clock; Infinity: none is pending. */
+  get earliestTimer(): number {
+    return this.#scheduler.earliestTimer;
   }
 
   /** @internal Ends that with the turn that is under way, if one is; then calls `onDetached`. */
@@ -387,9 +487,20 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     this.#onStop = null;
     this.#runner.stop(() => {
       this.#detached();
-      extension?.stopped(this);
+      this.#endExtension();
       onDetached();
     });
+  }
+
+  #extend(): void {
+    this.#extended = true;
+    extension?.running(this);
+  }
+
+  #endExtension(): void {
+    if (!this.#extended) return;
+    this.#extended = false;
+    extension?.stopped(this);
   }
 
   #detached(): void {
@@ -604,6 +715,13 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     this.#checkCallback(callback as Callback);
     // Its job is a promise.
     if (!this.#drains) throw stuck();
+    if (this.hasOwnWorld && (executor ?? this.#defaultExecutor)?.needsHost !== false) {
+      throw new NotSupportedError(
+        'executors',
+        this.driverName,
+        `Cannot run in an executor: no thread or process is part of what happens on the ${this.driverName} driver; one that says \`needsHost: false\` can be used`,
+      );
+    }
     const chosen = executor ?? this.#defaultExecutor ?? this.#ownExecutor();
     if (chosen.needsHost === true && this.#blocking.turning) {
       throw new NotSupportedError(
@@ -1020,6 +1138,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   // Errors and debugging
 
   callExceptionHandler(context: ExceptionContext): void {
+    if (this.#abandoned) return;
     const handler = this.#exceptionHandler;
     if (handler === null) {
       this.#reportSafely(context);
@@ -1066,7 +1185,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
 
   setDebug(enabled: boolean): void {
     this.#scheduler.debug = enabled;
-    if (this.#attached) extension?.running(this);
+    if (this.#attached) this.#extend();
   }
 
   slowCallback(what: string, duration: number): void {
@@ -1074,7 +1193,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   }
 
   toString(): string {
-    const state = this.#closed ? 'closed' : this.isRunning() ? 'running' : 'idle';
+    const state = this.isClosed() ? 'closed' : this.isRunning() ? 'running' : 'idle';
     return `<EventLoop ${this.driverName} ${state}${this.getDebug() ? ' debug' : ''}>`;
   }
 
@@ -1088,13 +1207,19 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     }
   }
 
+  #mustBeThere(): void {
+    this.#mustBeOpen();
+    if (this.#abandoned)
+      throw new StateError('ERR_LOOP_CLOSED', 'Cannot run the event loop: it was abandoned');
+  }
+
   #mustBeOpen(): void {
     if (this.#closed) throw new StateError('ERR_LOOP_CLOSED', 'Cannot use the event loop: it is closed');
   }
 
   #mustNotRun(): void {
-    this.#mustBeOpen();
-    const running = runningLoop();
+    this.#mustBeThere();
+    const running = this.isRunning() ? this : runningLoop();
     if (running !== null) throw alreadyRunning(this, running);
   }
 
@@ -1105,6 +1230,14 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
         `${what}: it is always a guest of its host's loop, use \`await run(main)\``,
       );
     }
+  }
+
+  #noGuest(): NotSupportedError {
+    return new NotSupportedError(
+      'guest',
+      this.driverName,
+      `Cannot run as a guest: what happens on the ${this.driverName} driver is nothing of the host's; run it blocking`,
+    );
   }
 
   /** What the driver offers under that name. @throws {NotSupportedError} it does not */

@@ -1,4 +1,4 @@
-import { allTasks, currentTask, ensureFuture, Future, Task, wrapFuture } from '../coroutines/index.ts';
+import { allTasks, currentTask, ensureFuture, Future, Task } from '../coroutines/index.ts';
 import {
   type Awaitable,
   type Context,
@@ -13,7 +13,6 @@ import {
 import { alreadyRunning, copyContext, nodeHost, runningLoop, warn } from '../loop/index.ts';
 import { environment } from './drivers.ts';
 import { EventLoop } from './event-loop.ts';
-import { watchHostIdle } from './host-idle.ts';
 import { extension } from './loop-extension.ts';
 import { newEventLoop } from './new-event-loop.ts';
 import { getEventLoopPolicy } from './policy.ts';
@@ -40,7 +39,7 @@ export interface RunnerOptions {
    * 'guest': in turns of the host's own loop, beside everything else in the program. 'blocking': owns the thread from the
    * host's next turn until main has ended; faster, and nothing of the host's runs meanwhile. Unless given, TULIPA_RUNNER,
    * else guest; in a worker thread blocking, where the driver can. A guest there warns: to terminate such a thread while it
-   * is in our loop takes the whole process down.
+   * is in our loop takes the whole process down. In a simulation always blocking.
    */
   runner?: RunnerKind | undefined;
   /** debug mode of the loop; as the environment says unless given */
@@ -79,14 +78,18 @@ export async function run<T>(main: TaskSource<T> | Awaitable<T>, options?: Runne
 /** Runs several mains one after the other on one loop and in one context. @see asyncio.Runner */
 export class Runner {
   readonly #options: RunnerOptions;
+  readonly #environmentsWish: RunnerKind | undefined;
   #loop: EventLoop | null = null;
   #context: Context | null = null;
   #state: 'idle' | 'running' | 'closed' = 'idle';
   /** A run ended so, and has told of what is stuck. */
   #deadlocked = false;
 
+  /** @throws {RangeError} there is no such `runner` */
   constructor(options: RunnerOptions = {}) {
     this.#options = options;
+    checkRunner(options.runner);
+    this.#environmentsWish = checkRunner(environment('TULIPA_RUNNER'));
   }
 
   /** The loop, made at the first use. @throws {StateError} closed */
@@ -170,21 +173,20 @@ export class Runner {
       dieOfUncaughtInterrupts();
       main.cancel(new InterruptedError('SIGINT'));
     });
-    const idle = watchHostIdle(() => {
+    const idle = loop.watchIdle(() => {
       if (ending !== null) {
         // Cancelling it has not helped: it waits for something that nobody can take away from it.
         idle.cancel();
         giveUp();
         return;
       }
+      if (main.done()) return;
       this.#deadlocked = true;
-      void describeTasks(loop).then((tasks) => {
-        if (main.done() || ending !== null) return;
-        ending = (cause) => deadlock(tasks, cause);
-        main.cancel(deadlock());
-        // What cannot be cancelled leaves nothing queued, and the host would end without asking again.
-        loop.callSoon(() => {});
-      });
+      const tasks = describeTasks(loop);
+      ending = (cause) => deadlock(tasks, cause);
+      main.cancel(deadlock());
+      // What cannot be cancelled leaves nothing queued, and the host would end without asking again.
+      loop.callSoon(() => {});
     });
     return {
       cancel() {
@@ -212,7 +214,7 @@ export class Runner {
     try {
       await runAttached(
         loop,
-        loop.canBlock && this.#blocks(loop),
+        loop.hasOwnWorld || (loop.canBlock && this.#blocks(loop)),
         () => loop.createTask(() => this.#shutDown(loop), { name: 'shutdown' }),
         null,
         () => {},
@@ -255,9 +257,8 @@ export class Runner {
       }
       if (ended) continue;
       if (this.#deadlocked) return;
-      const tasks = yield* wrapFuture(describeTasks(loop), { loop });
       loop.callExceptionHandler({
-        message: `Cannot end these tasks: they were cancelled, and nothing is left that could wake them\n${tasks}`,
+        message: `Cannot end these tasks: they were cancelled, and nothing is left that could wake them\n${describeTasks(loop)}`,
       });
       return;
     }
@@ -270,13 +271,11 @@ export class Runner {
   }
 
   #blocks(loop: EventLoop): boolean {
-    const { runner = environment('TULIPA_RUNNER') } = this.#options;
-    if (runner !== undefined && runner !== 'guest' && runner !== 'blocking')
-      throw new RangeError(`Cannot run: there is no runner '${runner}'; there are guest and blocking`);
-    const prefersBlocking = nodeHost.prefersBlocking && loop.canBlock;
-    // The environment speaks to the program, and knows nothing of its threads.
-    if (runner === 'guest' && prefersBlocking) return this.#options.runner === undefined;
-    return runner === undefined ? prefersBlocking : runner === 'blocking';
+    const { runner } = this.#options;
+    if (runner !== undefined) return runner === 'blocking';
+    // The environment speaks to the program, and knows nothing of its threads, or of what it simulates.
+    const prefersBlocking = loop.hasOwnWorld || (nodeHost.prefersBlocking && loop.canBlock);
+    return prefersBlocking || this.#environmentsWish === 'blocking';
   }
 
   #makeLoop(): EventLoop {
@@ -294,6 +293,12 @@ export class Runner {
     if (debugSocket !== undefined) loop.debugSocket = debugSocket;
     return loop;
   }
+}
+
+function checkRunner(runner: string | undefined): RunnerKind | undefined {
+  if (runner !== undefined && runner !== 'guest' && runner !== 'blocking')
+    throw new RangeError(`Cannot run: there is no runner '${runner}'; there are guest and blocking`);
+  return runner;
 }
 
 function startMain<T>(
@@ -393,7 +398,7 @@ function* allEnd(
       if (--pending === 0) settle(true);
     });
   }
-  const idle = watchHostIdle(() => settle(false));
+  const idle = loop.watchIdle(() => settle(false));
   try {
     return yield* outcome;
   } finally {

@@ -4,7 +4,7 @@ import { warn } from '../loop/index.ts';
 import type { EventLoop } from './event-loop.ts';
 
 /** Draws the tasks of a loop, each with what it waits for. */
-export type TaskDrawer = (loop: EventLoop) => Promise<string>;
+export type TaskDrawer = (loop: EventLoop) => string;
 
 let drawer: TaskDrawer | null = null;
 
@@ -14,10 +14,15 @@ export function setTaskDrawer(next: TaskDrawer | null): void {
 }
 
 /** The tasks of the loop and what each waits for. Never fails. */
-export async function describeTasks(loop: EventLoop): Promise<string> {
+export function describeTasks(loop: EventLoop): string {
   const listed = () => [...allTasks(loop)].map(String).join('\n');
-  // A circle of tasks has no tree, and the error that says so names the circle.
-  return drawer === null ? listed() : await drawer(loop).catch((error) => `${error}\n${listed()}`);
+  if (drawer === null) return listed();
+  try {
+    return drawer(loop);
+  } catch (error) {
+    // A circle of tasks has no tree, and the error that says so names the circle.
+    return `${error}\n${listed()}`;
+  }
 }
 
 /** What `run` fails with when main can never end. */
@@ -32,11 +37,5 @@ export function deadlock(tasks = '', cause?: unknown): StateError<'ERR_DEADLOCK'
 /** Warns once, after `patience` milliseconds (null: never), of the tasks that are still there; keeps nothing alive. */
 export function warnIfLate(loop: EventLoop, patience: number | null, what: string): Operation {
   if (patience === null) return { cancel: () => {} };
-  const tell = async () => {
-    const tasks = await describeTasks(loop);
-    if (!timer.cancelled()) warn('RunWarning', `${what}\n${tasks}`);
-  };
-  const timer = loop.callLater(patience, () => void tell());
-  timer.unref();
-  return timer;
+  return loop.callLater(patience, () => warn('RunWarning', `${what}\n${describeTasks(loop)}`)).unref();
 }

@@ -1,5 +1,5 @@
 import type { BaseProtocol, EventLoop } from '../interface/index.ts';
-import { warn } from '../loop/index.ts';
+import { isAbandoned, warn } from '../loop/index.ts';
 import type { StreamReader } from './stream-reader.ts';
 
 interface Endpoint {
@@ -40,7 +40,7 @@ export function closeWhenDropped(
 }
 
 function closeDropped({ transport, protocol, loop }: Endpoint): void {
-  if (transport.isClosing() || transport.getProtocol() !== protocol) return;
+  if (transport.isClosing() || transport.getProtocol() !== protocol || isAbandoned(loop)) return;
   const consequence = loop.isClosed() ? 'its loop is closed already' : 'it is closed now';
   warn('UnclosedWriterWarning', `A writer was dropped unclosed, ${consequence}: ${transport}`);
   if (!loop.isClosed()) transport.close();

@@ -65,4 +65,25 @@ describe('RunQueue', () => {
     for (const runnable of all.slice(200)) queue.push(runnable);
     for (const expected of all.slice(150)) assert.equal(queue.shift(), expected);
   });
+
+  it('takes one to the front, past others that keep their order, wherever the ring begins', () => {
+    for (const begun of [0, 250]) {
+      const queue = new RunQueue();
+      for (let i = 0; i < begun; i++) {
+        queue.push(new Numbered(-1));
+        queue.shift();
+      }
+      const all = Array.from({ length: 8 }, (_, i) => new Numbered(i));
+      for (const runnable of all) queue.push(runnable);
+      queue.advance([1, 2, 6]);
+      const order = Array.from(all, (_, place) => (queue.at(place) as Numbered).number);
+      assert.deepEqual(order, [0, 6, 1, 3, 4, 5, 2, 7]);
+      assert.equal(queue.at(8), undefined);
+      queue.advance([3]);
+      assert.deepEqual(
+        Array.from(all, () => (queue.shift() as Numbered).number),
+        order,
+      );
+    }
+  });
 });

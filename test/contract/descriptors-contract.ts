@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { Future } from '../../src/coroutines/index.ts';
 import { StateError, SystemError } from '../../src/interface/index.ts';
 import { ContextVar, copyContext, getRunningLoop } from '../../src/loop/index.ts';
-import { newEventLoop, run } from '../../src/runtime/index.ts';
+import { run } from '../../src/runtime/index.ts';
 import { createSocket, socketPair } from '../../src/syscalls/index.ts';
 import { OpenFiles, writeByte } from '../selectors/open-files.ts';
 import {
@@ -264,7 +264,7 @@ export function testDescriptors(kind: LoopKind): void {
     });
 
     it('are refused if they are none, and when the loop is closed (B-SEL-004)', () => {
-      const loop = newEventLoop({ driver: kind.driver });
+      const loop = kind.makeLoop();
       for (const none of ['1', null, undefined, {}, { fd: '1' }]) {
         assert.throws(() => loop.addReader(none as never, never), TypeError);
         assert.throws(() => loop.removeWriter(none as never), TypeError);

@@ -10,15 +10,16 @@ import {
   openSocket,
   setOption,
 } from '../../src/syscalls/index.ts';
+import type { RawDatagrams } from './outside.ts';
 
 const SO_SNDBUF = isDarwin ? 0x1001 : 7;
 
-/** A datagram socket without a loop: what a peer does when it is told to, at once. */
+/** Of the kernel, with twice the usual room for what it sends. */
 export function openRawDatagrams(kind: 'Unix' | 'UDP' = 'Unix'): RawDatagrams {
-  return new RawDatagrams(openSocket(kind === 'Unix' ? 'unix' : 4, 'datagram', 'test'));
+  return new RealDatagrams(openSocket(kind === 'Unix' ? 'unix' : 4, 'datagram', 'test'));
 }
 
-class RawDatagrams implements Disposable {
+class RealDatagrams implements RawDatagrams {
   readonly #fd: number;
   readonly #buffer = new Uint8Array(new ArrayBuffer(1024 * 1024));
   #closed = false;
@@ -48,7 +49,6 @@ class RawDatagrams implements Disposable {
     checked(libc().send(this.#fd, data, data.length, 0), 'test', 'send');
   }
 
-  /** null: there is none now */
   receive(): Uint8Array | null {
     const count = libc().recv(this.#fd, this.#buffer, this.#buffer.length, 0);
     if (count >= 0) return this.#buffer.slice(0, count);

@@ -4,22 +4,23 @@ import { openConnection, type Stream } from '../../src/streams/index.ts';
 import type { Command, Reading } from '../support/programs/raw-peers.ts';
 import { programCommand } from '../support/run-program.ts';
 import { type Steps, text } from './endpoints.ts';
+import type { RawPeer, RawPeers, RawServer } from './outside.ts';
 
 const local = '127.0.0.1';
 
 /**
- * Peers that are not ours, for what ours would not do. They live in another thread, because the loop that is tested may
- * own this one, and are told what to do by a connection of that loop.
+ * Peers by node:net. They live in another thread, because the loop that is tested may own this one, and are told what to
+ * do by a connection of that loop.
  */
-export class RawPeers {
+export class RealPeers implements RawPeers {
   readonly #worker: Worker;
   readonly #port: number;
 
-  static async start(): Promise<RawPeers> {
+  static async start(): Promise<RealPeers> {
     const { args } = programCommand('test/support/programs/raw-peers.ts');
     const worker = new Worker(args.at(-1) as string, { execArgv: args.slice(0, -1) });
     const [port] = await once(worker, 'message');
-    return new RawPeers(worker, port);
+    return new RealPeers(worker, port);
   }
 
   private constructor(worker: Worker, port: number) {
@@ -27,14 +28,12 @@ export class RawPeers {
     this.#port = port;
   }
 
-  /** A server; it is gone at the end of the run at the latest. */
-  *open(): Steps<RawServer> {
+  *open(): Steps<RealServer> {
     const control = yield* openConnection({ host: local, port: this.#port });
     const { port } = yield* replyFrom<{ port: number }>(control);
-    return new RawServer(control, { host: local, port });
+    return new RealServer(control, { host: local, port });
   }
 
-  /** What a peer that was to report has read. The host's loop must turn for it. */
   async reported(): Promise<Reading> {
     const [reading] = await once(this.#worker, 'message');
     return reading;
@@ -45,7 +44,7 @@ export class RawPeers {
   }
 }
 
-export class RawServer {
+class RealServer implements RawServer {
   readonly address: { host: string; port: number };
   readonly #control: Stream;
 
@@ -54,18 +53,15 @@ export class RawServer {
     this.address = address;
   }
 
-  /** The next client that comes; nothing of it is read before that is asked for. */
-  *accept(): Steps<RawPeer> {
+  *accept(): Steps<RealPeer> {
     const { peer } = yield* this.ask<{ peer: number }>({ do: 'accept' });
-    return new RawPeer(this, peer);
+    return new RealPeer(this, peer);
   }
 
-  /** Connects to that port of this machine, and resets the connection at once. */
   *connectAndReset(port: number): Steps {
     yield* this.ask({ do: 'connectAndReset', port });
   }
 
-  /** Takes no more clients. */
   *stop(): Steps {
     yield* this.ask({ do: 'stop' });
   }
@@ -91,11 +87,11 @@ export class RawServer {
   }
 }
 
-export class RawPeer {
-  readonly server: RawServer;
+class RealPeer implements RawPeer {
+  readonly server: RealServer;
   readonly id: number;
 
-  constructor(server: RawServer, id: number) {
+  constructor(server: RealServer, id: number) {
     this.server = server;
     this.id = id;
   }
@@ -108,17 +104,14 @@ export class RawPeer {
     yield* this.server.ask({ do: 'destroy', peer: this.id });
   }
 
-  /** Ends its direction after this text. */
   *end(text: string): Steps {
     yield* this.server.ask({ do: 'end', peer: this.id, text });
   }
 
-  /** Sends so many bytes, all 7. */
   *write(byteCount: number): Steps {
     yield* this.server.ask({ do: 'write', peer: this.id, byteCount });
   }
 
-  /** Sends without end. */
   *flood(): Steps {
     yield* this.server.ask({ do: 'flood', peer: this.id });
   }
@@ -127,7 +120,6 @@ export class RawPeer {
     return yield* this.server.ask<Reading>({ do: 'readToEnd', peer: this.id });
   }
 
-  /** Reads to the end, whatever becomes of the run, and reports it. */
   *report(): Steps {
     yield* this.server.ask({ do: 'report', peer: this.id });
   }

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Worker } from 'node:worker_threads';
 import { coroutine, createTask, currentTask, Future, gather, sleep } from '../../src/coroutines/index.ts';
 import { type ExceptionContext, StateError, type Suspension } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { newEventLoop, run } from '../../src/runtime/index.ts';
+import { type EventLoop, run } from '../../src/runtime/index.ts';
 import { runToEnd } from '../support/run-to-end.ts';
 import type { LoopKind } from './kinds.ts';
 
 type Steps<T = void> = Generator<Suspension, T, unknown>;
-type Loop = ReturnType<typeof newEventLoop>;
+type Loop = EventLoop;
 
 const farAway = 1e9;
 const hasCode = (code: string) => (error: unknown) => error instanceof StateError && error.code === code;
@@ -36,7 +35,7 @@ function fromHost(callback: () => void): Promise<void> {
  * (test/runtime/not-supported.test.ts).
  */
 export function testRunning(kind: LoopKind): void {
-  const makeLoop = () => newEventLoop({ driver: kind.driver });
+  const { makeLoop, outside } = kind;
 
   /** With a loop of its own, called by the host. */
   function test(name: string, body: (loop: Loop) => void): void {
@@ -215,9 +214,10 @@ export function testRunning(kind: LoopKind): void {
     const windows = process.platform === 'win32' ? 'this system has no signals of this kind' : false;
 
     it('is woken from a long wait by a signal (B-EV-008)', { skip: windows }, async () => {
-      const worker = new Worker(`process.kill(${process.pid}, 'SIGWINCH')`, { eval: true });
+      let end = async () => {};
       await fromHost(() => {
         const loop = makeLoop();
+        end = outside.raiseWhileWaiting(loop, 'SIGWINCH');
         const log: unknown[] = [];
         loop.addSignalHandler(
           'SIGWINCH',
@@ -231,7 +231,7 @@ export function testRunning(kind: LoopKind): void {
         loop.close();
         assert.deepEqual(log, ['argument', true]);
       });
-      await worker.terminate();
+      await end();
     });
   });
 

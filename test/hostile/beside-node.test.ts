@@ -5,7 +5,7 @@ import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
-import { loopKinds } from '../contract/kinds.ts';
+import { realKinds } from '../contract/kinds.ts';
 import { programCommand } from '../support/run-program.ts';
 
 const local = '127.0.0.1';
@@ -81,7 +81,7 @@ function webLoad(port: number, clientCount = 8): Load {
   };
 }
 
-for (const kind of loopKinds) {
+for (const kind of realKinds) {
   // What Node's own loop does beside itself is its own affair; and beside one that blocks nothing happens.
   if (kind.driver === 'node' || kind.blocks) continue;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { loopKinds } from '../contract/kinds.ts';
+import { realKinds } from '../contract/kinds.ts';
 import { churn } from './churning.ts';
 
 /** How long it goes on, in seconds: a few, unless somebody has the patience. */
@@ -13,7 +13,7 @@ describe('thousands of connections that do as they please', {
   concurrency: 2,
   skip: process.platform !== 'linux' && 'descriptors are counted in /proc',
 }, () => {
-  for (const kind of loopKinds) {
+  for (const kind of realKinds) {
     if (kind.driver === 'node') continue; // its sockets are Node's, and so would be what they leave
     it(`lose no byte and no call on the ${kind} loop, and leave neither descriptors nor memory`, {
       timeout: 100_000 + 4 * duration,

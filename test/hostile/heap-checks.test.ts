@@ -1,5 +1,5 @@
 import { describe, it } from 'node:test';
-import { loopKinds } from '../contract/kinds.ts';
+import { realKinds } from '../contract/kinds.ts';
 import { churn } from './churning.ts';
 
 /**
@@ -19,7 +19,7 @@ describe('memory is collected under way', {
   concurrency: 2,
   skip: process.platform !== 'linux' && 'descriptors are counted in /proc',
 }, () => {
-  for (const kind of loopKinds) {
+  for (const kind of realKinds) {
     if (kind.driver === 'node') continue; // it gives the kernel no memory itself
     for (const { name, flags, collectOneIn } of regimes) {
       it(`${name}: the ${kind} loop loses nothing and breaks nothing`, { timeout: 100_000 }, async () => {

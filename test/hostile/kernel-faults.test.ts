@@ -30,7 +30,7 @@ import {
   systemError,
   testOn,
 } from '../contract/endpoints.ts';
-import { loopKinds } from '../contract/kinds.ts';
+import { realKinds } from '../contract/kinds.ts';
 import { runTraffic } from '../contract/random-traffic.ts';
 import { Random } from '../support/random.ts';
 import { type Faults, failure, inject } from './faulty-libc.ts';
@@ -80,7 +80,7 @@ function weather(random: Random): Faults {
   };
 }
 
-for (const kind of loopKinds) {
+for (const kind of realKinds) {
   if (kind.driver === 'node') continue; // it calls no C library
   const test = testOn(kind);
 

@@ -6,11 +6,11 @@ import type { Protocol, Transport } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
 import { run } from '../../src/runtime/index.ts';
 import { bytes, letTheKernelWork, Recorder, serve, testOn } from '../contract/endpoints.ts';
-import { loopKinds } from '../contract/kinds.ts';
+import { realKinds } from '../contract/kinds.ts';
 
 const connections = 20;
 
-for (const kind of loopKinds) {
+for (const kind of realKinds) {
   const test = testOn(kind);
 
   describe(`callbacks of I/O on the ${kind} loop`, () => {

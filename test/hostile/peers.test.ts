@@ -17,8 +17,8 @@ import {
   serve,
   testOn,
 } from '../contract/endpoints.ts';
-import { loopKinds } from '../contract/kinds.ts';
-import { RawPeers } from '../contract/raw-peers.ts';
+import { realKinds } from '../contract/kinds.ts';
+import { RealPeers } from '../contract/raw-peers.ts';
 
 const local = '127.0.0.1';
 
@@ -45,13 +45,13 @@ function* deafPort(): Steps<{ port: number; close(): void }> {
   };
 }
 
-for (const kind of loopKinds) {
+for (const kind of realKinds) {
   const test = testOn(kind);
 
   describe(`a peer on the ${kind} loop`, () => {
-    let raw: RawPeers;
+    let raw: RealPeers;
     before(async () => {
-      raw = await RawPeers.start();
+      raw = await RealPeers.start();
     });
     after(() => raw.stop());
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { loopKinds } from '../contract/kinds.ts';
+import { realKinds } from '../contract/kinds.ts';
 import { runToEnd } from '../support/run-to-end.ts';
 
 const end = 'end of the program';
@@ -19,7 +19,7 @@ const scenarios: readonly [scenario: string, lines: string[], code: number, stde
   ['process.exit in a callback', ['exit'], 7, /^$/],
 ];
 
-for (const kind of loopKinds) {
+for (const kind of realKinds) {
   // test/runtime/process.test.ts: of the node driver, with more of them
   if (kind.driver === 'node' || kind.blocks) continue;
   describe(`the process of a ${kind} loop that is a guest`, { concurrency: 2 }, () => {

@@ -3,14 +3,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
-import { loopKinds } from '../contract/kinds.ts';
+import { realKinds } from '../contract/kinds.ts';
 import { programCommand } from '../support/run-program.ts';
 
 const signalsMin = 50;
 
 describe('a storm of signals', { concurrency: 2, skip: process.platform === 'win32' }, () => {
-  for (const kind of loopKinds) {
-    const { driver, runner } = kind.options;
+  for (const kind of realKinds) {
+    const { driver, runner } = kind;
     it(`interrupts waits and I/O on the ${kind} loop as often as it likes, and loses nothing`, {
       timeout: 60_000,
     }, async () => {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { hostStandsStill, type LoopKind, loopKinds } from '../contract/kinds.ts';
+import { hostStandsStill, type LoopKind, realKinds } from '../contract/kinds.ts';
 import { type EndedProgram, runToEnd } from '../support/run-to-end.ts';
 
 /** Runs the scenario; the one in which the program says `ready` gets its signal from here. */
 function run(kind: LoopKind, scenario: string): Promise<EndedProgram> {
-  const { driver, runner } = kind.options;
+  const { driver, runner } = kind;
   return runToEnd('test/support/programs/interrupted-run.ts', [scenario], {
     env: { TULIPA_LOOP: driver, TULIPA_RUNNER: runner },
     onOutput: (text, kill) => {
@@ -19,7 +19,7 @@ const interrupted = ['InterruptedError ERR_INTERRUPTED SIGINT', 'cause Cancelled
 const windows =
   process.platform === 'win32' ? 'this system ends a process that gets SIGINT from another' : false;
 
-for (const kind of loopKinds) {
+for (const kind of realKinds) {
   function ends(name: string, scenario: string, ...lines: string[]): void {
     const host = kind.blocks && scenario.startsWith('a handler of the program') && hostStandsStill;
     it(name, { skip: host }, async () => {

@@ -130,21 +130,30 @@ const offered = [
 
 /** Members of our own class, no part of the standard. */
 const own = [
+  'abandon',
   'attach',
+  'attachStepped',
   'blocks',
   'canBlock',
   'constructor',
   'debugSocket',
   'detach',
+  'earliestTimer',
   'finishTransports',
+  'hasOwnWorld',
+  'hasRefdTimers',
   'inspect',
   'interruptProcess',
   'observer',
+  'queued',
+  'setOrder',
   'slowCallback',
+  'step',
   'streams',
   'toString',
   'turns',
   'wakeups',
+  'watchIdle',
   'watchUnhandled',
 ];
 

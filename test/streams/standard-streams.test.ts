@@ -5,7 +5,7 @@ import { closeSync, mkdtempSync, readFileSync, readSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { loopKinds } from '../contract/kinds.ts';
+import { realKinds } from '../contract/kinds.ts';
 import { openTerminal } from '../contract/raw-pipes.ts';
 import { programCommand } from '../support/run-program.ts';
 
@@ -24,9 +24,9 @@ function parse(output: string): { copied: string; state: State } {
   return { copied: lines.map((line) => `${line}\n`).join(''), state };
 }
 
-for (const kind of loopKinds) {
+for (const kind of realKinds) {
   if (kind.driver === 'node') continue;
-  const { driver, runner } = kind.options;
+  const { driver, runner } = kind;
   const { command, args } = programCommand('test/support/programs/standard-streams.ts', driver, runner);
 
   /** Runs a line of shell, in which `program` is the program. */

@@ -77,9 +77,10 @@ export class NodeDatagramChannel implements DatagramChannel {
         error: error === null ? null : systemError(doing(address ?? this.remoteAddress), error),
       });
     try {
-      // Node keeps what it is given until it is sent.
-      if (address === null) this.#socket.send(data.slice(), done);
-      else this.#socket.send(data.slice(), address.port, address.host, done);
+      // Node keeps what it is given until it is sent. (A Buffer's `slice` would be no copy.)
+      const copy = new Uint8Array(data);
+      if (address === null) this.#socket.send(copy, done);
+      else this.#socket.send(copy, address.port, address.host, done);
     } catch (error) {
       // A port that no socket can have. Never from inside this call.
       queueMicrotask(() => done(error as Error));

@@ -88,7 +88,7 @@ export class ReadyDatagramChannel extends Watched implements DatagramChannel {
     const encoded = address === null ? null : this.#encode(address);
     if (this.#closed || this.#failed) return true;
     if (this.#queue.length === 0 && this.#transmit(data, address, encoded)) return true;
-    this.#queue.push({ data: data.slice(), to: address, encoded });
+    this.#queue.push({ data: new Uint8Array(data), to: address, encoded });
     this.#queuedBytes += data.length;
     if (this.#queue.length === 1) this.#want(WRITABLE);
     return false;

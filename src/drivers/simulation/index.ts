@@ -1,9 +1,12 @@
 /** A network of machines with clocks of their own, in memory: what happens there is decided by a seed. */
 export { Clock } from './clock.ts';
 export { checkLatency, drawLatency, type Latency } from './latency.ts';
+export { Link, type LinkBehaviour, type LinkOptions } from './link.ts';
 export { Machine } from './machine.ts';
-export { type LinkOptions, Network } from './network.ts';
+export type { NameOptions } from './name-service.ts';
+export { Network } from './network.ts';
 export { type ChoiceKind, Choices, Oracle, type Overruling } from './oracle.ts';
+export { SimulatedSignals } from './simulated-signals.ts';
 export { SimulationDriver } from './simulation-driver.ts';
-export type { TraceEvent, TraceKind, TraceSink } from './trace.ts';
+export type { TaskState, TraceEvent, TraceKind, TraceSink, TraceState } from './trace.ts';
 export { World, type WorldOptions } from './world.ts';

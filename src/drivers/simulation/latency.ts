@@ -23,7 +23,7 @@ export function checkLatency(latency: Latency, what: string): void {
  * One of them. Only sums, products and quotients: these are the same number on every engine, which logarithms and powers
  * need not be.
  */
-export function drawLatency(latency: Latency, choices: Choices): number {
+export function drawLatency(latency: Latency, choices: Pick<Choices, 'fraction'>): number {
   if (typeof latency === 'number') return latency;
   const { min, max, median } = latency;
   if (min === max) return min;

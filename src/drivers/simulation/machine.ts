@@ -1,5 +1,9 @@
+import type { AddressFamily } from '../../interface/index.ts';
+import { isLoopback, isWildcard } from './addresses.ts';
 import { Clock } from './clock.ts';
+import { Kernel } from './kernel.ts';
 import { SimulationDriver } from './simulation-driver.ts';
+import { Udp } from './udp.ts';
 import type { World } from './world.ts';
 
 /**
@@ -12,7 +16,9 @@ export class Machine {
   /** literal addresses, IPv4 first; loopback is not among them */
   readonly addresses: readonly [ipv4: string, ipv6: string];
   readonly clock: Clock;
+  readonly udp = new Udp(this);
   #driver: SimulationDriver | null = null;
+  #kernel = new Kernel();
 
   constructor(world: World, name: string, number: number) {
     if (typeof name !== 'string') throw new TypeError('Cannot add the host: its name is not a string');
@@ -30,12 +36,28 @@ export class Machine {
     return this.#driver !== null;
   }
 
+  /** What it knows of sockets; another one after each loss of power. */
+  get kernel(): Kernel {
+    return this.#kernel;
+  }
+
+  /** True for what a socket on it can be bound to. @param host canonical */
+  has(host: string): boolean {
+    return isWildcard(host) || isLoopback(host) || this.addresses.includes(host);
+  }
+
+  /** The address of its own from which it sends to `host`. @param host canonical */
+  sourceOf(host: string, family: AddressFamily): string {
+    if (isWildcard(host) || isLoopback(host)) return family === 4 ? '127.0.0.1' : '::1';
+    return this.has(host) ? host : this.addresses[family === 4 ? 0 : 1];
+  }
+
   /** What the program runs on, until it is halted, or the driver is closed: then its kernel ends what it had open. */
   get driver(): SimulationDriver | null {
     return this.#driver;
   }
 
-  /** Starts it. It was not up before. */
+  /** Starts it; or, if it is up and the program has ended, another program. */
   boot(): SimulationDriver {
     this.#driver = new SimulationDriver(this);
     return this.#driver;
@@ -45,5 +67,8 @@ export class Machine {
   halt(): void {
     this.#driver?.halt();
     this.#driver = null;
+    const kernel = this.#kernel;
+    this.#kernel = new Kernel();
+    kernel.powerLost();
   }
 }

@@ -17,11 +17,11 @@ export type ChoiceKind = 'order' | 'network' | 'fault' | 'random';
  * Overrules what was drawn: to record it, to repeat what was recorded, to try everything.
  *
  * @param index how many choices this sequence has made before
- * @param drawn by the seed: 0 to 2^32 - 1
- * @param count between how many; 0: a fraction
- * @returns what to take in place of `drawn`, in its range
+ * @param outcome of the seed: from 0 on, below `count`
+ * @param count between how many: 2 where it is whether something happens, 2^32 for a fraction
+ * @returns what to take in place of `outcome`, in its range
  */
-export type Overruling = (choices: Choices, index: number, drawn: number, count: number) => number;
+export type Overruling = (choices: Choices, index: number, outcome: number, count: number) => number;
 
 const range = 2 ** 32;
 
@@ -29,6 +29,11 @@ const range = 2 ** 32;
 export class Choices {
   readonly label: string;
   readonly kind: ChoiceKind;
+  /**
+   * Says what an outcome means, for a person: asked at the very moment of the choice, it may give a function to be asked
+   * when the run is over. '' is for what another choice of this label says too. null: its number says it all.
+   */
+  describe: ((outcome: number, count: number) => string | (() => string)) | null = null;
   readonly #oracle: Oracle;
   #index = 0;
   #a: number;
@@ -50,29 +55,30 @@ export class Choices {
 
   /** An integer from 0 on, below `count`, which is at most 2^21. Between one there is nothing to choose. */
   pick(count: number): number {
-    return count <= 1 ? 0 : Math.floor((this.#next(count) * count) / range);
+    return count <= 1 ? 0 : this.#decide(Math.floor((this.#draw() * count) / range), count);
   }
 
   /** From 0 on, below 1, in steps of 2^-32. */
   fraction(): number {
-    return this.#next(0) / range;
+    return this.bits() / range;
   }
 
   /** True with that probability. */
   chance(probability: number): boolean {
-    return probability > 0 && this.#next(0) >= (1 - probability) * range;
+    if (!(probability > 0)) return false;
+    if (probability >= 1) return true;
+    return this.#decide(this.#draw() >= (1 - probability) * range ? 1 : 0, 2) === 1;
   }
 
   /** 32 bits. */
   bits(): number {
-    return this.#next(0);
+    return this.#decide(this.#draw(), range);
   }
 
-  #next(count: number): number {
-    const drawn = this.#draw();
+  #decide(outcome: number, count: number): number {
     const index = this.#index++;
     const { overruling } = this.#oracle;
-    return overruling === null ? drawn : overruling(this, index, drawn, count);
+    return overruling === null ? outcome : overruling(this, index, outcome, count);
   }
 
   /** @see "PractRand", Doty-Humphrey: sfc32 */

@@ -1,7 +1,9 @@
 import { TimerHeap } from '../../collections/index.ts';
 import type { Runnable } from '../../interface/index.ts';
+import type { LinkOptions } from './link.ts';
 import { Machine } from './machine.ts';
-import { type LinkOptions, Network } from './network.ts';
+import { type NameOptions, NameService } from './name-service.ts';
+import { Network } from './network.ts';
 import { Oracle } from './oracle.ts';
 import type { TraceEvent, TraceSink } from './trace.ts';
 
@@ -9,6 +11,8 @@ export interface WorldOptions {
   seed?: number | undefined;
   /** of every link that is not given others */
   link?: LinkOptions | undefined;
+  /** how names are looked up */
+  names?: NameOptions | undefined;
   /** what the wall clock says at the beginning, as `Date.now` does; 2030-01-01 unless given */
   startOfTime?: number | undefined;
 }
@@ -22,6 +26,7 @@ const startOfTimeDefault = Date.UTC(2030, 0, 1);
 export class World {
   readonly oracle: Oracle;
   readonly network: Network;
+  readonly names: NameService;
   readonly machines = new Map<string, Machine>();
   readonly startOfTime: number;
   trace: TraceSink | null = null;
@@ -33,6 +38,7 @@ export class World {
     this.oracle = new Oracle(options.seed ?? 0);
     this.startOfTime = options.startOfTime ?? startOfTimeDefault;
     this.network = new Network(this, options.link);
+    this.names = new NameService(this, options.names);
   }
 
   /** Milliseconds since the beginning. */
@@ -55,6 +61,11 @@ export class World {
     return this.#events.insert(this.#now + delay, event);
   }
 
+  /** The same at a time, not before now: what is to happen at one time happens in the order in which it was scheduled. */
+  scheduleAt(time: number, event: Runnable): number {
+    return this.#events.insert(time, event);
+  }
+
   cancel(id: number): void {
     this.#events.remove(id);
   }
@@ -75,6 +86,7 @@ export class World {
   addMachine(name: string): Machine {
     const machine = new Machine(this, name, this.machines.size + 1);
     this.machines.set(name, machine);
+    this.network.connect(machine);
     return machine;
   }
 

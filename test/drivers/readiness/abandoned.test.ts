@@ -6,7 +6,7 @@ import { it } from 'node:test';
 import type { EventLoop } from '../../../src/runtime/index.ts';
 import { newEventLoop } from '../../../src/runtime/index.ts';
 import { socketPath } from '../../contract/endpoints.ts';
-import { loopKinds } from '../../contract/kinds.ts';
+import { realKinds } from '../../contract/kinds.ts';
 
 const turnsMax = 6;
 
@@ -14,7 +14,7 @@ function openCount(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
-for (const kind of loopKinds) {
+for (const kind of realKinds) {
   if (kind.driver === 'node' || !kind.blocks) continue; // who turns it does not matter
 
   it(`closing a ${kind.driver} loop in the middle of whatever it opens leaves no descriptor`, {

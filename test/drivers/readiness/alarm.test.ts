@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { sleep } from '../../../src/coroutines/index.ts';
 import { getRunningLoop } from '../../../src/loop/index.ts';
 import { run } from '../../../src/runtime/index.ts';
-import { loopKinds } from '../../contract/kinds.ts';
+import { realKinds } from '../../contract/kinds.ts';
 
 const rounds = 30;
 /** From so long before the first timer is due until so long after it, turns follow each other: in milliseconds. */
@@ -13,7 +13,7 @@ const apart = 2;
 /** Only what stays away for ever stays away so long. */
 const patience = 5_000;
 
-for (const kind of loopKinds) {
+for (const kind of realKinds) {
   if (kind.blocks) continue; // it needs no alarm
 
   it(

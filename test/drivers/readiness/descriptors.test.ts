@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { it } from 'node:test';
-import { loopKinds } from '../../contract/kinds.ts';
+import { realKinds } from '../../contract/kinds.ts';
 import { programCommand } from '../../support/run-program.ts';
 
 const descriptors = 256;
@@ -28,12 +28,12 @@ function startServer(driver: string, runner: string): ChildProcessWithoutNullStr
   });
 }
 
-for (const kind of loopKinds) {
+for (const kind of realKinds) {
   if (kind.driver === 'node') continue; // test/drivers/node/descriptors.test.ts: Node has a way of its own
   it(`a server without descriptors on the ${kind} loop says so once, serves those it has, and takes the others after a second (B-SRV-004)`, {
     timeout: 60_000,
   }, async () => {
-    const server = startServer(kind.options.driver, kind.options.runner);
+    const server = startServer(kind.driver, kind.runner);
     const exited = once(server, 'exit');
     const sockets: Socket[] = [];
     try {

@@ -1,0 +1,77 @@
+import type { EventLoop, TimerHandle } from '../../interface/index.ts';
+import { roughTime, runningLoop } from '../../loop/index.ts';
+import { coded, invalidType } from './node-failure.ts';
+
+/** The longest that Node's timers take. */
+const timeoutMax = 2 ** 31 - 1;
+
+/**
+ * Calls back when nothing was done for some time, by the loop's clock. Activity costs no timer: one that has come too early
+ * is set again for what is left.
+ */
+export class IdleTimer {
+  readonly #onIdle: () => void;
+  #loop: EventLoop | null;
+  #timeout = 0;
+  #activeAt = 0;
+  #timer: TimerHandle | null = null;
+
+  /** @param loop null: the one that runs when it is first needed */
+  constructor(loop: EventLoop | null, onIdle: () => void) {
+    this.#loop = loop;
+    this.#onIdle = onIdle;
+  }
+
+  /** Begins to count on this loop, if it has not begun on another that lives. */
+  start(loop: EventLoop): void {
+    if (this.#loop === null || this.#loop.isClosed()) this.#loop = loop;
+    if (this.#timeout > 0 && this.#timer === null) this.set(this.#timeout);
+  }
+
+  /** @param timeout milliseconds; 0: never */
+  set(timeout: number): void {
+    this.#timeout = timeout;
+    this.#loop ??= runningLoop();
+    if (timeout === 0 || this.#loop === null) return;
+    this.#activeAt = this.#loop.time();
+    const due = this.#activeAt + timeout;
+    if (this.#timer !== null && this.#timer.when() <= due) return;
+    this.#timer?.cancel();
+    this.#arm(this.#loop, due);
+  }
+
+  touch(): void {
+    // Some of a turn does not matter here, as it would to who has just set the timeout.
+    if (this.#timeout > 0 && this.#loop !== null) {
+      this.#activeAt = Math.max(this.#activeAt, roughTime(this.#loop));
+    }
+  }
+
+  clear(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#timeout = 0;
+  }
+
+  #arm(loop: EventLoop, due: number): void {
+    this.#timer = loop.callAt(due, () => this.#rang(loop)).unref();
+  }
+
+  #rang(loop: EventLoop): void {
+    this.#timer = null;
+    if (this.#timeout === 0) return;
+    const due = this.#activeAt + this.#timeout;
+    if (due > loop.time()) this.#arm(loop, due);
+    else this.#onIdle();
+  }
+}
+
+/** Milliseconds as Node's timers take them. @throws {TypeError | RangeError} as these do */
+export function timerDuration(milliseconds: unknown, name: string): number {
+  if (typeof milliseconds !== 'number') throw invalidType(name, 'of type number', milliseconds);
+  if (!(milliseconds >= 0 && milliseconds < Infinity)) {
+    const message = `The value of "${name}" is out of range. It must be a non-negative finite number. Received ${milliseconds}`;
+    throw coded('ERR_OUT_OF_RANGE', new RangeError(message));
+  }
+  return Math.min(milliseconds, timeoutMax);
+}

@@ -1,0 +1,66 @@
+interface Replaced {
+  readonly owner: object;
+  readonly key: PropertyKey;
+  /** undefined: there was none */
+  readonly before: PropertyDescriptor | undefined;
+  /** by a mere assignment, which leaves the rest of it as it was, and costs a tenth */
+  readonly assigned: boolean;
+}
+
+/** Properties of objects that are others' own, replaced for a while; there where `target` has them from. */
+export class Replacements {
+  readonly #replaced: Replaced[] = [];
+
+  replace(target: object, key: PropertyKey, value: unknown): void {
+    const owner = ownerOf(target, key);
+    const before = Object.getOwnPropertyDescriptor(owner, key);
+    const assigned = before?.writable === true;
+    this.#replaced.push({ owner, key, before, assigned });
+    if (assigned) Reflect.set(owner, key, value);
+    else this.#define(owner, key, before, { value, writable: true });
+  }
+
+  replaceGetter(target: object, key: PropertyKey, get: () => unknown): void {
+    const owner = ownerOf(target, key);
+    const before = Object.getOwnPropertyDescriptor(owner, key);
+    this.#replaced.push({ owner, key, before, assigned: false });
+    const set = before?.set;
+    this.#define(owner, key, before, set === undefined ? { get } : { get, set });
+  }
+
+  /** Puts everything back as it was found; properties that were not there are gone again. */
+  restore(): void {
+    for (let replaced = this.#replaced.pop(); replaced !== undefined; replaced = this.#replaced.pop()) {
+      const { owner, key, before, assigned } = replaced;
+      if (before === undefined) Reflect.deleteProperty(owner, key);
+      else if (assigned && isAsAssigned(owner, key)) Reflect.set(owner, key, before.value);
+      else Object.defineProperty(owner, key, before);
+    }
+  }
+
+  #define(
+    owner: object,
+    key: PropertyKey,
+    before: PropertyDescriptor | undefined,
+    property: PropertyDescriptor,
+  ): void {
+    Object.defineProperty(owner, key, {
+      ...property,
+      enumerable: before?.enumerable ?? false,
+      configurable: true,
+    });
+  }
+}
+
+/** The object in its chain of prototypes that has the property; itself, if none has. */
+function ownerOf(target: object, key: PropertyKey): object {
+  for (let owner: object | null = target; owner !== null; owner = Object.getPrototypeOf(owner)) {
+    if (Object.hasOwn(owner, key)) return owner;
+  }
+  return target;
+}
+
+/** False if the program has made something else of it meanwhile. */
+function isAsAssigned(owner: object, key: PropertyKey): boolean {
+  return Object.getOwnPropertyDescriptor(owner, key)?.writable === true;
+}
