@@ -5,9 +5,10 @@
  *     npm run bench -- echo [--sizes 64,1024] [--connections 1,50] [--depth 1,16] [--servers 'c epoll,guest']
  *                           [--rounds 5] [--load c|node] [--python FILE]
  *     npm run bench -- peers [--case 'ping-pong'] [--python FILE]
+ *     npm run bench -- simulation [--case 'one pair'] [--turmoil FILE]
  *
  * `--quick` shows in seconds that everything works; its figures mean nothing. `--markdown` prints what
- * docs/performance.md is made of. How it is measured: measure.ts, echo.ts, peers.ts, and docs/decisions/0006-benchmarks.md.
+ * docs/performance.md is made of. How it is measured: measure.ts, echo.ts, peers.ts, simulation.ts, and docs/decisions/0006-benchmarks.md.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,6 +34,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     case: { type: 'string' },
     python: { type: 'string' },
+    turmoil: { type: 'string' },
   },
 });
 const { quick, json, markdown, ...settings } = values;

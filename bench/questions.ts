@@ -16,4 +16,5 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<{ question: Questi
   'stream-socket': () => import('./stream-socket.ts'),
   'debug-overhead': () => import('./debug-overhead.ts'),
   peers: () => import('./peers.ts'),
+  simulation: () => import('./simulation.ts'),
 };

@@ -29,6 +29,7 @@ const NOT_AGAIN: Readonly<Record<string, string>> = {
   'architecture.test.js': 'reads the sources',
   'behaviours.test.js': 'reads the tests and the documents',
   'bench.test.js': 'runs the benchmarks, which the pinned Node alone does',
+  'no-sleeps.test.js': 'reads the tests',
 };
 
 /** `npm test` has looked long; here is looked for what is different on an old Node, unless the environment says more. */

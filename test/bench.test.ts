@@ -37,6 +37,7 @@ const names = [
   'stream-socket',
   'debug-overhead',
   'peers',
+  'simulation',
 ];
 
 /** Seconds of work; the limit is for a machine that has other things to do. */
@@ -72,9 +73,13 @@ function assertFinite({ name, baseline, figures }: Answer): void {
   assert.notEqual(figures.length, 0, name);
   for (const figure of figures) {
     const what = `${name}: ${figure.candidate}, ${figure.case}: ${figure.median} ${figure.unit}`;
-    assert.ok(figure.median !== null && figure.median > 0, what);
+    // So few connections may leave the process smaller than it was.
+    const mayShrink = figure.unit.startsWith('bytes');
+    assert.ok(figure.median !== null && (mayShrink || figure.median > 0), what);
     const compared = figures.some((other) => other.candidate === baseline && other.case === figure.case);
-    if (compared) assert.ok(figure.ratio !== null && figure.ratio > 0, `${what}, ratio ${figure.ratio}`);
+    if (compared) {
+      assert.ok(figure.ratio !== null && (mayShrink || figure.ratio > 0), `${what}, ratio ${figure.ratio}`);
+    }
   }
 }
 

@@ -2,11 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Effort } from '../answer.ts';
 
 /** A package of its own, so that nobody who works on the library has to install what it compares with. */
 const peersFolder = fileURLToPath(new URL('./npm', import.meta.url));
 
-/** Milliseconds, for two packages. */
+/** Milliseconds, for three packages. */
 const timeLimit = 120_000;
 
 /** True if what the lock file says has been installed since it said so. */
@@ -31,4 +32,9 @@ export function installPeers(folder = peersFolder): string | null {
   );
   if (status === 0) return null;
   return `npm ci failed: ${error?.message ?? stderr.trim().split('\n').at(-1)}`;
+}
+
+/** Installs the peers that come from npm, unless that would take too long. @returns why not; null: they are there */
+export function whyNotInstalled({ quick }: Effort): string | null {
+  return quick && !arePeersInstalled() ? '--quick installs nothing' : installPeers();
 }

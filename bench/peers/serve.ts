@@ -13,7 +13,7 @@ export interface Greeting {
 }
 
 export interface Request {
-  readonly case: CaseName;
+  readonly case: string;
   readonly count: number;
 }
 
@@ -40,12 +40,15 @@ export function begin(): (sum: number) => Sample {
 export type Work = (count: number) => PromiseLike<Sample>;
 
 /** Answers until standard input ends. @param works what this peer has no way to do is left out */
-export async function serve(version: string, works: Partial<Record<CaseName, Work>>): Promise<void> {
+export async function serve<Name extends string = CaseName>(
+  version: string,
+  works: Partial<Record<Name, Work>>,
+): Promise<void> {
   const answer = (line: Greeting | Sample) => console.log(JSON.stringify(line));
   answer({ version, cases: Object.keys(works) });
   for await (const line of createInterface(process.stdin)) {
     const { case: name, count } = JSON.parse(line) as Request;
-    const work = works[name];
+    const work: Work | undefined = works[name as Name];
     if (work === undefined) throw new RangeError(`Cannot do ${name}: this peer has not said so`);
     await setImmediate();
     // As in measure.ts: young garbage only, for a full collection throws away compiled code.

@@ -17,6 +17,7 @@ import {
   openDatagram,
   type Suspension,
   sleep,
+  type TaskGroup,
   taskGroup,
 } from 'tulipa';
 
@@ -84,10 +85,7 @@ export const runReplica = coroutine(function* (options: ReplicaOptions) {
       if (found !== undefined) addresses.set(name, { host: found.host, port: found.port, family: 4 });
     }
     const replica = new Replica(options, endpoint, addresses, loop);
-    yield* taskGroup(function* (group) {
-      group.createTask(replica.receiving());
-      yield* replica.keepingTime();
-    });
+    yield* taskGroup((group) => replica.run(group));
   } finally {
     endpoint.close();
   }
@@ -130,14 +128,19 @@ class Replica {
     this.#waitForLeader();
   }
 
-  *receiving(): Generator<Suspension, void, unknown> {
+  *run(group: TaskGroup): Generator<Suspension, never, unknown> {
+    group.createTask(this.#receiving());
+    return yield* this.#keepingTime();
+  }
+
+  *#receiving(): Generator<Suspension, never, unknown> {
     for (;;) {
       const { data, address } = yield* this.#endpoint.receive();
       this.#handle(JSON.parse(decoder.decode(data)) as Message, address as InternetAddress);
     }
   }
 
-  *keepingTime(): Generator<Suspension, void, unknown> {
+  *#keepingTime(): Generator<Suspension, never, unknown> {
     for (;;) {
       const left = this.#deadline - this.#loop.time();
       if (left > 0) yield* sleep(left);

@@ -7,6 +7,7 @@ import { loopsCommand } from './commands/loops.ts';
 import { psCommand } from './commands/ps.ts';
 import { pstreeCommand } from './commands/pstree.ts';
 import { serveCommand } from './commands/serve.ts';
+import { type SimulateFlags, simulateCommand } from './commands/simulate.ts';
 import { CommandError, describeFailure } from './failure.ts';
 import { exitCodeOf } from './interruption.ts';
 import { defaultCrawlOptions } from './web/crawler.ts';
@@ -23,7 +24,7 @@ const EXIT_USAGE = 2;
  */
 export async function runProgram(args: readonly string[]): Promise<number> {
   let exitCode = 0;
-  const program = createProgram((code) => {
+  const program = createProgram(args, (code) => {
     exitCode = code;
   });
   try {
@@ -37,9 +38,10 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(setExitCode: (code: number) => void): Command {
+function createProgram(words: readonly string[], setExitCode: (code: number) => void): Command {
   const program = new Command('tulipa')
     .description('Event loops for TypeScript: a crawler, a file server, and a look at the loops')
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'tulipa: ').replace(/\n(?=\()/, ' ')),
@@ -81,6 +83,31 @@ function createProgram(setExitCode: (code: number) => void): Command {
     .addOption(loopOption())
     .action(async ({ maxTasks, loop }: DemoFlags) => {
       setExitCode(await runOn(loop, demoCommand(maxTasks)));
+    });
+
+  program
+    .command('simulate')
+    .description(
+      'run programs written for Node on simulated hosts, in virtual time, on a network that a seed decides',
+    )
+    .argument('[program]', 'the one with which the simulation ends; its host is named after it')
+    .argument('[args...]', 'for that program')
+    .option(
+      '--host <name=program>',
+      'one more host, and its program with arguments; may be repeated',
+      listed,
+      [],
+    )
+    .option('--seed <seed>', 'what decides, or what was printed behind --seed', '0')
+    .option('--seeds <n>', 'try so many seeds, until a program fails', wholeNumber(1, 1_000_000_000))
+    .option('--shrink <time>', 'how long to make a course that fails simpler', '15s')
+    .option('--faults <plan>', 'as in "crash 0.2/s, until 1min; partition a b at 5s for 2s"', '')
+    .option('--link <behaviour>', 'as in "latency 10ms-50ms, loss 0.01, bandwidth 1MB/s"', '')
+    .option('--until <time>', 'when to end at the latest, in simulated time', '24h')
+    .option('--trace <file>', 'write what happens there: a page (.html), or text (.txt)')
+    .passThroughOptions()
+    .action(async (file: string | undefined, args: string[], flags: SimulateFlags) => {
+      setExitCode(await simulateCommand(file, args, flags, words));
     });
 
   program.command('loops').description('tell which loops work here').action(loopsCommand);
@@ -155,6 +182,10 @@ function answerTimeoutOption(): Option {
 
 function loopOption(): Option {
   return new Option('--loop <name>', 'loop to run on: see "tulipa loops"').choices(loopNames());
+}
+
+function listed(word: string, before: string[]): string[] {
+  return [...before, word];
 }
 
 function wholeNumber(least: number, most: number): (text: string) => number {

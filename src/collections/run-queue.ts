@@ -1,12 +1,14 @@
 import type { Runnable } from '../interface/index.ts';
 
+const initialSlots = 16;
+
 /**
  * First in, first out: a ring whose size is a power of two, so that an index wraps by a mask. It grows and never
  * shrinks; slots are cleared as they are left, so that nothing that has run is kept alive.
  */
 export class RunQueue {
-  #slots: (Runnable | undefined)[] = new Array(256);
-  #mask = 255;
+  #slots: (Runnable | undefined)[] = new Array(initialSlots);
+  #mask = initialSlots - 1;
   #head = 0;
   #length = 0;
 
@@ -35,20 +37,17 @@ export class RunQueue {
     return place < this.#length ? this.#slots[(this.#head + place) & this.#mask] : undefined;
   }
 
-  /** Takes the one at the last of these places to the first of them, and each of the others one of them back. */
-  advance(places: readonly number[]): void {
-    let incoming = this.at(places.at(-1) as number);
-    for (const place of places) {
-      const slot = (this.#head + place) & this.#mask;
-      const leaving = this.#slots[slot];
-      this.#slots[slot] = incoming;
-      incoming = leaving;
-    }
+  /** Has the one at that place be the next; the others keep their order. */
+  advance(place: number): void {
+    const advanced = this.at(place);
+    for (let behind = place; behind > 0; behind--)
+      this.#slots[(this.#head + behind) & this.#mask] = this.at(behind - 1);
+    this.#slots[this.#head] = advanced;
   }
 
   clear(): void {
-    this.#slots = new Array(256);
-    this.#mask = 255;
+    this.#slots = new Array(initialSlots);
+    this.#mask = initialSlots - 1;
     this.#head = 0;
     this.#length = 0;
   }

@@ -1,3 +1,6 @@
+/** Typed arrays of up to 64 bytes cost what objects do; larger ones, memory outside of the heap. */
+const initialCapacity = 8;
+
 /**
  * Timers by due time: a 4-ary heap on typed arrays, with an index back from each timer to its place.
  *
@@ -9,15 +12,15 @@
  * A timer is known by a small integer, its id, that is given out again after it has left.
  */
 export class TimerHeap<T> {
-  #capacity = 64;
+  #capacity = initialCapacity;
   #size = 0;
   /** by place in the heap */
-  #when = new Float64Array(64);
-  #id = new Int32Array(64);
+  #when = new Float64Array(initialCapacity);
+  #id = new Int32Array(initialCapacity);
   /** by id */
-  #place = new Int32Array(64);
-  #order = new Float64Array(64);
-  #items: (T | undefined)[] = new Array(64);
+  #place = new Int32Array(initialCapacity);
+  #order = new Float64Array(initialCapacity);
+  #items: (T | undefined)[] = new Array(initialCapacity);
   /** ids that were used and are free */
   #free: number[] = [];
   #nextId = 0;

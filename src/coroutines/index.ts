@@ -17,6 +17,7 @@ export { shield } from './shield.ts';
 export { sleep } from './sleep.ts';
 export { allTasks, currentTask, nameTasksFrom, Task } from './task.ts';
 export { TaskGroup, taskGroup } from './task-group.ts';
+export { forgetTasks } from './task-registry.ts';
 export type { StartSource } from './task-start.ts';
 export { isTaskStep } from './task-step.ts';
 export { Timeout, timeout, timeoutAt } from './timeout.ts';

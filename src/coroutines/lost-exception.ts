@@ -1,8 +1,10 @@
 import type { EventLoop, ExceptionContext, Runnable } from '../interface/index.ts';
+import { hasOwnWorld } from '../loop/index.ts';
 import type { Future } from './future.ts';
 
 /** An exception that nobody has asked for yet. */
 export interface LostException {
+  /** Somebody has. */
   retrieved: boolean;
 }
 
@@ -15,14 +17,21 @@ interface Watched extends LostException {
 let registry: FinalizationRegistry<Watched> | null = null;
 
 /**
- * Reports the exception when `future` is collected and nobody has asked for it.
+ * Reports the exception when `future` is collected and nobody has asked for it; in a simulation, where nothing may depend on
+ * when that is, when the loop is closed.
  *
  * For futures made by hand: whoever sets the exception may well come before whoever waits, so time says nothing. Tasks
  * and reactions are reported as they fail (`reportUnlessAwaited`), because JavaScript promises no collection.
  */
 export function watchForLoss(future: Future<unknown>, exception: unknown, message: string): LostException {
+  const loop = future.getLoop();
   const context = { message, exception, ...traceOf(future) };
-  const watched: Watched = { retrieved: false, loop: future.getLoop(), context };
+  if (hasOwnWorld(loop) && !loop.isClosed()) {
+    const report = new LossReport(loop, { ...context, future });
+    reportsDueOf(loop).add(report);
+    return report;
+  }
+  const watched: Watched = { retrieved: false, loop, context };
   registry ??= new FinalizationRegistry(({ retrieved, loop, context }) => {
     if (!retrieved) loop.callExceptionHandler(context);
   });
@@ -32,7 +41,7 @@ export function watchForLoss(future: Future<unknown>, exception: unknown, messag
 
 /** A report that is made unless somebody asks for the exception first. */
 class LossReport implements LostException, Runnable {
-  retrieved = false;
+  #retrieved = false;
   readonly #loop: EventLoop;
   readonly #context: ExceptionContext;
 
@@ -41,13 +50,32 @@ class LossReport implements LostException, Runnable {
     this.#context = context;
   }
 
+  get retrieved(): boolean {
+    return this.#retrieved;
+  }
+
+  set retrieved(retrieved: boolean) {
+    this.#retrieved = retrieved;
+    // It need not be kept until the loop is closed.
+    if (retrieved) reportsDue.get(this.#loop)?.delete(this);
+  }
+
   run(): void {
     reportsDue.get(this.#loop)?.delete(this);
-    if (!this.retrieved) this.#loop.callExceptionHandler(this.#context);
+    if (!this.#retrieved) this.#loop.callExceptionHandler(this.#context);
   }
 }
 
 const reportsDue = new WeakMap<EventLoop, Set<LossReport>>();
+
+function reportsDueOf(loop: EventLoop): Set<LossReport> {
+  let due = reportsDue.get(loop);
+  if (due === undefined) {
+    due = new Set();
+    reportsDue.set(loop, due);
+  }
+  return due;
+}
 
 /**
  * Reports the exception unless somebody has asked for it, or has begun to wait, before the callbacks and tasks that were
@@ -64,12 +92,7 @@ export function reportUnlessAwaited(
   if (loop.isClosed()) {
     report.run();
   } else {
-    let due = reportsDue.get(loop);
-    if (due === undefined) {
-      due = new Set();
-      reportsDue.set(loop, due);
-    }
-    due.add(report);
+    reportsDueOf(loop).add(report);
     loop.enqueue(report);
   }
   return report;

@@ -44,6 +44,11 @@ export function strikeOff(task: Task<unknown>): void {
   task.nextTask = null;
 }
 
+/** None of the loop's tasks will ever be done. */
+export function forgetTasks(loop: EventLoop): void {
+  ringOf.delete(loop);
+}
+
 /** Those of a loop that are not done, the oldest first. */
 export function* tasksOf(loop: EventLoop): Generator<Task<unknown>, void, void> {
   const ring = ringOf.get(loop);

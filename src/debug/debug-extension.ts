@@ -1,11 +1,12 @@
 import { isMainThread } from 'node:worker_threads';
 import type { Operation } from '../interface/index.ts';
 import { isAbandoned, warn } from '../loop/index.ts';
-import type { EventLoop, LoopExtension } from '../runtime/index.ts';
+import { type EventLoop, environment, type LoopExtension } from '../runtime/index.ts';
 import { DebugMode } from './debug-mode.ts';
 import { debugSignal } from './debug-signal.ts';
 import { openDebugSocket } from './debug-socket.ts';
 import { atLoopEnd, loopEnded } from './loop-end.ts';
+import { type PastLoopMeter, watchPastLoop } from './past-loop.ts';
 
 /** What debugging does around the runs of every loop: almost nothing, until debug mode or somebody asks for more. */
 export const debugExtension: LoopExtension = {
@@ -32,6 +33,7 @@ class LoopDebugging {
   readonly #loop: EventLoop;
   #mode: DebugMode | null = null;
   #watch: Operation | null = null;
+  #meter: PastLoopMeter | null = null;
   #asked = false;
 
   constructor(loop: EventLoop) {
@@ -45,8 +47,9 @@ class LoopDebugging {
     } else {
       this.#mode?.stop();
     }
-    // Nobody outside of a simulation could connect to it.
+    // Nobody outside of a simulation could connect to it, and nothing gets past its loops unseen.
     if (this.#loop.hasOwnWorld) return;
+    if ((environment('TULIPA_DEBUG_PAST_LOOP') ?? '0') !== '0') this.#meter ??= watchPastLoop();
     const wanted = this.#loop.debugSocket ?? environmentsWish();
     if (wanted === true) this.#openSocket();
     // Kept until the loop is closed: for the process, the signal means nothing besides.
@@ -66,7 +69,16 @@ class LoopDebugging {
   closed(): void {
     this.#watch?.cancel();
     this.#mode?.stop();
+    this.#reportPastLoop();
     if (isAbandoned(this.#loop)) this.#mode?.forget();
+  }
+
+  #reportPastLoop(): void {
+    if (this.#meter === null) return;
+    this.#meter.stop();
+    const report = this.#meter.report();
+    const text = environment('TULIPA_DEBUG_PAST_LOOP') === 'stacks' ? report.withStacks() : `${report}`;
+    process.stderr.write(`${text.trimEnd()}\n`);
   }
 
   #openSocket(): void {

@@ -10,6 +10,13 @@ export {
 export type { DebugRequest } from './debug-connection.ts';
 export { type DebugSocket, type DebugSocketOptions, serveDebug } from './debug-socket.ts';
 export {
+  type PastLoopEntry,
+  type PastLoopMeter,
+  type PastLoopOptions,
+  type PastLoopReport,
+  watchPastLoop,
+} from './past-loop.ts';
+export {
   type AwaiterRow,
   type LoopSnapshot,
   type SnapshotOptions,

@@ -8,6 +8,7 @@ import { getRunningLoop, type LoopTimerHandle } from '../loop/index.ts';
 import { EventLoop } from '../runtime/index.ts';
 import { AwaitGraph } from './await-graph.ts';
 import { describeAwaited, formatDuration, timersByFuture } from './describe-awaited.ts';
+import { livePastLoop } from './past-loop.ts';
 import { describeStep } from './runnable-name.ts';
 import { taskId } from './task-id.ts';
 import { stateOf } from './task-insight.ts';
@@ -30,6 +31,8 @@ export interface WhyRunning {
   readonly queued: number;
   /** what the runtime itself has open, by kind; what the loop's driver has opened by it is counted here too */
   readonly host: Readonly<Record<string, number>>;
+  /** of what the runtime has open, who asked for it past the loop; known while a meter of `watchPastLoop` runs */
+  readonly pastLoop: readonly string[];
 }
 
 /**
@@ -78,6 +81,7 @@ export function whyRunning(loop: EventLoopInterface = getRunningLoop()): WhyRunn
     signals,
     queued,
     host: countResources(),
+    pastLoop: livePastLoop().map(printable),
   };
 }
 
@@ -110,5 +114,6 @@ export function formatWhyRunning(why: WhyRunning): string {
     'open in the runtime',
     Object.entries(why.host ?? {}).map(([kind, count]) => `${count} × ${kind}`),
   );
+  list('past the loop', why.pastLoop);
   return lines.length === 0 ? 'nothing is pending' : lines.join('\n');
 }

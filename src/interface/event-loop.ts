@@ -35,6 +35,8 @@ export interface ExceptionContext {
   signal?: Signal;
   /** debug mode: the stack where the failing handle, future or task was made */
   sourceTrace?: string;
+  /** 'debug': told in debug mode only, since it is no mistake of the program's */
+  level?: 'debug';
 }
 
 export type ExceptionHandler = (loop: EventLoop, context: ExceptionContext) => void;

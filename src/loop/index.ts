@@ -26,21 +26,19 @@ export {
   roughTime,
   runningLoop,
   setEventLoop,
-  steppingBegins,
-  steppingEnds,
   threadLoop,
 } from './current-loop.ts';
 export { GuestRunner, type Host } from './guest-runner.ts';
 export { type Callback, LoopHandle, LoopTimerHandle, RepeatingTimerHandle } from './handle.ts';
 export { nodeHost } from './hosts/node-host.ts';
 export { observeLoop, type StopObserving } from './observe-loop.ts';
+export { hasOwnWorld, markOwnWorld } from './own-world.ts';
 export { RecordedStack } from './recorded-stack.ts';
 export {
   describeRunnable,
   type LoopObserver,
   Scheduler,
   type SchedulerOwner,
-  type TaskOrder,
 } from './scheduler.ts';
 export { type Stepper, SteppingRunner } from './stepping-runner.ts';
 export { warn } from './warn.ts';

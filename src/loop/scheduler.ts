@@ -53,7 +53,7 @@ export interface TaskOrder {
   choose(candidates: readonly Runnable[]): number;
 }
 
-/** How far behind the next one it is looked for others to choose from. */
+/** Among how many is chosen, at most. */
 const choiceDepth = 16;
 
 /**
@@ -287,22 +287,21 @@ export class Scheduler implements DriverHost, TimerOwner {
 }
 
 /**
- * If the next one is the step of a task, has it chosen among those of this turn: the others keep their order, and
- * everything else keeps its place.
+ * If the next one is the step of a task, has it chosen among those that follow one another at the head of this turn. None
+ * passes a callback: a future calls those back in order who wait for it, tasks and callbacks, and what was queued behind
+ * those that an error is told to reports it if none of them has asked.
  */
 function chooseNext(queue: RunQueue, left: number, order: TaskOrder): void {
   const candidates: Runnable[] = [];
-  const places: number[] = [];
-  for (let place = 0; place < left && place < choiceDepth; place++) {
+  const depth = Math.min(left, choiceDepth);
+  for (let place = 0; place < depth; place++) {
     const runnable = queue.at(place);
-    if (runnable !== undefined && order.isStep(runnable)) {
-      candidates.push(runnable);
-      places.push(place);
-    } else if (place === 0) {
-      return;
-    }
+    if (runnable === undefined || !order.isStep(runnable)) break;
+    candidates.push(runnable);
   }
-  if (candidates.length > 1) queue.advance(places.slice(0, order.choose(candidates) + 1));
+  if (candidates.length < 2) return;
+  const place = order.choose(candidates);
+  if (place > 0) queue.advance(place);
 }
 
 /** The text form of what has run, or else its class; never throws. */

@@ -2,6 +2,7 @@ import {
   Coroutine,
   ensureFuture,
   Future,
+  forgetTasks,
   isTaskStep,
   reportLost,
   Task,
@@ -76,6 +77,7 @@ import {
   LoopTimerHandle,
   leaveContext,
   markAbandoned,
+  markOwnWorld,
   nodeHost,
   RepeatingTimerHandle,
   runningLoop,
@@ -199,6 +201,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     this.#blocking = new BlockingRunner(this.#scheduler, this, nodeHost);
     this.#runner = this.#guest;
     this.#scheduler.debug = options?.debug ?? environment('TULIPA_DEBUG') !== undefined;
+    if (this.hasOwnWorld) markOwnWorld(this);
     driver.attach(this.#scheduler);
   }
 
@@ -382,6 +385,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     this.#attached = false;
     this.#onStop = null;
     markAbandoned(this);
+    forgetTasks(this);
     this.#stepping?.drop();
     this.#scheduler.abandon();
     this.#signals.clear();
@@ -535,10 +539,11 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     const end = this.time() + timeout;
     while ([...this.#transports].some((transport) => transport.isClosing()) && this.time() < end) {
       const changed = new Future<void>({ loop: this });
-      this.#transportGone = () => {
+      const gone = () => {
         if (!changed.done()) changed.setResult();
       };
-      const timer = this.callAt(end, this.#transportGone);
+      this.#transportGone = gone;
+      const timer = this.callAt(end, gone);
       try {
         yield* changed;
       } finally {

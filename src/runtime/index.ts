@@ -7,4 +7,4 @@ export { type NewEventLoopOptions, newEventLoop } from './new-event-loop.ts';
 export { DefaultEventLoopPolicy, getEventLoopPolicy, setEventLoopPolicy } from './policy.ts';
 export { Runner, type RunnerKind, type RunnerOptions, run } from './run.ts';
 export { isRunnable, isSource } from './runnable.ts';
-export { describeTasks, setTaskDrawer } from './stuck.ts';
+export { setTaskDrawer } from './stuck.ts';

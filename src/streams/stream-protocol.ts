@@ -1,5 +1,5 @@
 import { type EventLoop, type Protocol, StateError, type Transport } from '../interface/index.ts';
-import { getRunningLoop } from '../loop/index.ts';
+import { getRunningLoop, hasOwnWorld } from '../loop/index.ts';
 import { type ClientHandler, serveClient } from './client-handler.ts';
 import { FlowControl } from './flow-control.ts';
 import type { StreamReader } from './stream-reader.ts';
@@ -68,6 +68,7 @@ export class StreamReaderProtocol implements Protocol {
     const { reader } = this;
     const writer = new StreamWriter(transport, this.flow, { reader, loop: this.#loop });
     closeWhenDropped(writer, reader, this.#loop);
+    if (hasOwnWorld(this.#loop)) return writer;
     this.#readerLetGo = new WeakRef(reader);
     this.#reader = null;
     return writer;

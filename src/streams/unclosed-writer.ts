@@ -1,5 +1,5 @@
 import type { BaseProtocol, EventLoop } from '../interface/index.ts';
-import { isAbandoned, warn } from '../loop/index.ts';
+import { hasOwnWorld, warn } from '../loop/index.ts';
 import type { StreamReader } from './stream-reader.ts';
 
 interface Endpoint {
@@ -23,7 +23,8 @@ const writers = new WeakMap<StreamReader, object>();
 
 /**
  * Closes the writer's transport, with a warning, once the writer and its reader are collected and nobody has closed it;
- * if the loop is closed already, it only warns.
+ * if the loop is closed already, it only warns. In a simulation nobody is to notice when garbage is collected: there, what is
+ * dropped stays open until the loop is closed.
  *
  * Nothing that is in use is closed: a task that waits holds what it waits for and is held by the loop, so that nobody
  * can reach what is collected. Only whoever wants nothing of a connection but that it be there has to hold it.
@@ -33,6 +34,7 @@ export function closeWhenDropped(
   reader: StreamReader | null,
   loop: EventLoop,
 ): void {
+  if (hasOwnWorld(loop)) return;
   if (reader !== null) writers.set(reader, writer);
   registry ??= new FinalizationRegistry(closeDropped);
   const { transport } = writer;
@@ -40,7 +42,7 @@ export function closeWhenDropped(
 }
 
 function closeDropped({ transport, protocol, loop }: Endpoint): void {
-  if (transport.isClosing() || transport.getProtocol() !== protocol || isAbandoned(loop)) return;
+  if (transport.isClosing() || transport.getProtocol() !== protocol) return;
   const consequence = loop.isClosed() ? 'its loop is closed already' : 'it is closed now';
   warn('UnclosedWriterWarning', `A writer was dropped unclosed, ${consequence}: ${transport}`);
   if (!loop.isClosed()) transport.close();

@@ -95,7 +95,10 @@ function whatItTakes({ deviations, deviationsBefore, attempts, shrinking }: Expl
   if (told.length > linesMax) lines.push(`  and ${told.length - linesMax} more`);
   const more = shrinking === 'bounded' ? '; fewer may do: the bounds of shrinking were reached' : '';
   const runs = attempts === 1 ? '1 run' : `${attempts} runs`;
-  if (shrinking === 'replayed') lines.unshift('With these choices, and all others plain:');
+  if (shrinking === 'replayed')
+    lines.unshift(
+      lines.length === 0 ? 'With every choice plain' : 'With these choices, and all others plain:',
+    );
   else if (lines.length === 0) lines.push(`It fails in the plain course too, with nothing chosen (${runs})`);
   else
     lines.unshift(

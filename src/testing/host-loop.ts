@@ -19,6 +19,6 @@ export class HostLoop extends EventLoop {
   }
 
   override defaultExceptionHandler(context: ExceptionContext): void {
-    if (!this.#onUnhandled(context)) super.defaultExceptionHandler(context);
+    if (context.level === 'debug' || !this.#onUnhandled(context)) super.defaultExceptionHandler(context);
   }
 }

@@ -206,9 +206,9 @@ class Nemesis {
     if (places.length === 0) return;
     const choices = this.#sim.choices(`${this.#name} ${slot + 1}`, 'fault');
     let text = '';
-    choices.describe = () => () => text;
+    choices.describeBy(() => () => text);
     if (choices.pick(2) === 0) return;
-    choices.describe = () => '';
+    choices.describeBy(() => '');
     const place = places[choices.pick(places.length)] as Place;
     const time = start + Math.floor(choices.fraction() * width);
     const { min, max } = this.#rate;

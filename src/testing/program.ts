@@ -104,12 +104,15 @@ export class Program<T> {
   }
 
   #outcomeOf(main: Future<T>): Outcome<T> {
-    if (!main.cancelled() && main.exception() === null) return { kind: 'returned', value: main.result() };
-    const error = main.cancelled() ? main.cancelledError() : main.exception();
-    return {
-      kind: 'failed',
-      error: this.#interrupted && main.cancelled() ? new InterruptedError('SIGINT', { cause: error }) : error,
-    };
+    try {
+      return { kind: 'returned', value: main.result() };
+    } catch (error) {
+      const interrupted = this.#interrupted && main.cancelled();
+      return {
+        kind: 'failed',
+        error: interrupted ? new InterruptedError('SIGINT', { cause: error }) : error,
+      };
+    }
   }
 
   #interrupt(): void {

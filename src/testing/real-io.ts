@@ -3,9 +3,9 @@ import { ChildProcess } from 'node:child_process';
 import dgram from 'node:dgram';
 import net from 'node:net';
 import process from 'node:process';
+import { Replacements } from '../adapters/node/replacements.ts';
 import { StateError } from '../interface/index.ts';
 import { RealIoError } from './real-io-error.ts';
-import { Replacements } from './replacements.ts';
 
 // Inside of a simulation no turn of Node's own loop is made, so whatever needs one would simply never come. It is found out
 // in two ways. A few functions by which programs get at the world are replaced: these throw, or reject, before anything has
@@ -14,15 +14,22 @@ import { Replacements } from './replacements.ts';
 // error in a hook ends the process; but it is reported, with the place.
 
 let report: ((attempt: RealIoError) => void) | null = null;
+/** Time stands still until what threads do is done. */
+let awaitsThreads = false;
 
 /**
  * Has every attempt to reach the real world reported until the function it returns is called. To be called, and undone, in
  * one macrotask, in which nothing but the simulation runs.
  *
  * @param onAttempt called where the attempt is made, and must not throw
+ * @param options `awaitsThreads`: turns of Node's own loop are made, and time stands still until it has nothing to do; so only
+ *   what would wait for the real world, or for real time, is refused
  * @throws {StateError} it is on already
  */
-export function guardRealIo(onAttempt: (attempt: RealIoError) => void): () => void {
+export function guardRealIo(
+  onAttempt: (attempt: RealIoError) => void,
+  options: { awaitsThreads?: boolean } = {},
+): () => void {
   if (report !== null) {
     throw new StateError(
       'ERR_SIMULATION_RUNNING',
@@ -33,6 +40,7 @@ export function guardRealIo(onAttempt: (attempt: RealIoError) => void): () => vo
   void process.stdout;
   void process.stderr;
   report = onAttempt;
+  awaitsThreads = options.awaitsThreads === true;
   const replacements = new Replacements();
   replaceEntrances(replacements);
   hook.enable();
@@ -45,7 +53,10 @@ export function guardRealIo(onAttempt: (attempt: RealIoError) => void): () => vo
 
 const useLoop = "use the loop's own, or those of tulipa/streams";
 const useHost = 'start it as a host of the simulation';
+const useEnd = "have main return, or use a host's kill";
+const useSignal = "use a host's signal";
 const useSync = 'what blocks, like readFileSync, may be used';
+const forPrograms = 'programs have connections, servers, names and timers here, and files';
 const useGlobals =
   "wait by the loop (sleep, callLater), or simulate with globals: true, which makes setTimeout and its like the simulation's, " +
   'unless they were taken from globalThis before';
@@ -59,6 +70,11 @@ function replaceEntrances(replacements: Replacements): void {
     replacements.replace(dgram.Socket.prototype, method, refusing('a datagram socket', useLoop));
   }
   replacements.replace(ChildProcess.prototype, 'spawn', refusing('a child process', useHost));
+  // They go through `net`, which is replaced where they work at all.
+  if (awaitsThreads) return;
+  // It would end all tests, and say that all is well.
+  replacements.replace(process, 'exit', refusing('the end of the process', useEnd));
+  replacements.replace(process, 'kill', refusing('a signal to a process', useSignal));
   const { fetch } = globalThis;
   replacements.replace(globalThis, 'fetch', (...args: Parameters<typeof fetch>) => {
     const [input] = args;
@@ -90,7 +106,8 @@ function refuse(what: string, instead: string): RealIoError {
 /** Frames that are kept: between a program and what Node makes for it there may be many of Node's own. */
 const framesMax = 50;
 
-function attempt(what: string, instead: string): RealIoError {
+function attempt(what: string, otherwise: string): RealIoError {
+  const instead = awaitsThreads ? forPrograms : otherwise;
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = framesMax;
   try {
@@ -141,6 +158,24 @@ const harmless = new Set([
   'DNSCHANNEL',
 ]);
 
+/** What is from outside, or takes real time, and so cannot be waited for while time stands still. */
+const fromOutside = new Set([
+  'Timeout',
+  'FSEVENTWRAP',
+  'STATWATCHER',
+  'TCPWRAP',
+  'TCPSERVERWRAP',
+  'PIPEWRAP',
+  'PIPESERVERWRAP',
+  'UDPWRAP',
+  'GETADDRINFOREQWRAP',
+  'GETNAMEINFOREQWRAP',
+  'QUERYWRAP',
+  'PROCESSWRAP',
+  'SIGNALWRAP',
+  'WORKER',
+]);
+
 /**
  * Whom nothing need come for: printing, by whatever way a test framework makes of it; timers of Node's own that keep no program
  * alive, and those by which its HTTP server looks for connections that are too slow.
@@ -148,6 +183,8 @@ const harmless = new Set([
 const passing = [
   '(node:internal/console/',
   'UnrefTimeout (node:internal/timers',
+  // By which debug mode makes the text of stacks, whatever happens meanwhile.
+  '/loop/recorded-stack.',
   // It looks after ticks again when an error that nobody caught has been told of.
   '_fatalException (node:internal/process/',
   'setupConnectionsTracking (node:_http_server',
@@ -159,6 +196,7 @@ function resourceMade(_id: number, type: string, _trigger: number, resource: obj
   // Where promises are told of in spite of the option (Node 20), nearly all are promises.
   if (type === 'PROMISE' || harmless.has(type) || resource instanceof AsyncResource || report === null)
     return;
+  if (awaitsThreads && !fromOutside.has(type)) return;
   if (type === 'ZLIB') refuseCall(resource, 'write', () => true, known('ZLIB'));
   else if (type.endsWith('REQUEST')) {
     const web = type !== 'RANDOMBYTESREQUEST' && stackOf(attempt(...cryptography)).includes('at jobPromise ');
@@ -174,7 +212,8 @@ function resourceMade(_id: number, type: string, _trigger: number, resource: obj
     const error = attempt(...known(type));
     const stack = stackOf(error);
     if (passing.some((place) => stack.includes(place))) return;
-    report(stack.includes('node:internal/modules/') ? attempt(...module) : error);
+    const isModule = !awaitsThreads && stack.includes('node:internal/modules/');
+    report(isModule ? attempt(...module) : error);
     if (type === 'WORKER') refuseCall(resource, 'startThread', () => true, known(type));
   }
 }

@@ -23,11 +23,27 @@ export function replayCommand(name: string | null, token: string): string {
     if (name !== null) words.push('-t', quoted(patternOf(name)));
     return words.join(' ');
   }
-  words.push(nodeCommand(), ...nodeOptions(process.execArgv).map(quoted));
+  words.push(...nodeWords());
   if (name !== null) words.push(quoted(`--test-name-pattern=${patternOf(name)}`));
   const [, script, ...args] = process.argv;
   if (script !== undefined) words.push(quoted(relativePath(script)), ...args.map(quoted));
   return words.join(' ');
+}
+
+/**
+ * The command line, for a POSIX shell in this folder, that runs the script of this process with other arguments.
+ *
+ * @param command by whose name the script is called where it is a package's command
+ */
+export function scriptCommand(command: string, args: readonly string[]): string {
+  const script = process.argv[1] ?? '';
+  const words =
+    basename(script) === command ? ['npx', command] : [...nodeWords(), quoted(relativePath(script))];
+  return [...words, ...args.map(quoted)].join(' ');
+}
+
+function nodeWords(): string[] {
+  return [nodeCommand(), ...nodeOptions(process.execArgv).map(quoted)];
 }
 
 /** By these it is decided which code runs. */

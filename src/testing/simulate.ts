@@ -1,3 +1,5 @@
+import { installGlobals } from '../adapters/node/globals.ts';
+import type { GlobalsClock } from '../adapters/node/globals-clock.ts';
 import { nameTasksFrom } from '../coroutines/index.ts';
 import type {
   LinkOptions,
@@ -7,9 +9,8 @@ import type {
   TraceSink,
 } from '../drivers/simulation/index.ts';
 import { type EventLoop, NotSupportedError, StateError } from '../interface/index.ts';
-import { nodeHost, unownedScope } from '../loop/index.ts';
-import { installGlobals } from './globals.ts';
-import type { GlobalsClock } from './globals-clock.ts';
+import { nodeHost, runningLoop, unownedScope } from '../loop/index.ts';
+import { EventLoop as RealLoop } from '../runtime/index.ts';
 import type { TaskBody } from './program.ts';
 import { guardRealIo } from './real-io.ts';
 import { SimulatedHost } from './simulated-host.ts';
@@ -21,6 +22,8 @@ import { catchUncaught } from './uncaught.ts';
 
 const turnsMaxDefault = 1_000_000;
 const timeMaxDefault = 24 * 3_600_000;
+/** Milliseconds on either side of 1970 that a `Date` can have. */
+const timeValueMax = 8.64e15;
 
 export interface SimulationOptions {
   /** by which every choice is made; 0 unless given */
@@ -66,7 +69,7 @@ let running = false;
  * @throws what the scenario throws
  * @throws {SimulationError} something else failed: on a host, or because it would never end
  * @throws {GroupError} several of these at once
- * @throws {StateError} this is a simulation already (`ERR_NESTED_SIMULATION`)
+ * @throws {StateError} this is a simulation already (`ERR_NESTED_SIMULATION`); a loop that blocks runs here (`ERR_LOOP_RUNNING`)
  */
 export async function simulate<T>(scenario: Scenario<T>, options: SimulationOptions = {}): Promise<T> {
   if (typeof scenario !== 'function') throw new TypeError('Cannot simulate: the scenario is not a function');
@@ -74,6 +77,13 @@ export async function simulate<T>(scenario: Scenario<T>, options: SimulationOpti
     throw new StateError(
       'ERR_NESTED_SIMULATION',
       'Cannot simulate: this is a simulation already, and a world inside of another has no time of its own',
+    );
+  }
+  const loop = runningLoop();
+  if (loop instanceof RealLoop && loop.blocks) {
+    throw new StateError(
+      'ERR_LOOP_RUNNING',
+      'Cannot simulate: the event loop that runs here owns the thread; run it as a guest, or simulate without it',
     );
   }
   const core = new SimulationCore(checked(options));
@@ -121,15 +131,27 @@ function runAlone<T>(core: SimulationCore, scenario: Scenario<T>, options: Simul
     new SimulatedHost<T>(core, testHostName, () => scenario(sim)).start();
     core.run();
   } finally {
-    core.close();
-    // What was left to the microtasks belongs to the simulation too.
-    nodeHost.drainMicrotasks();
-    for (const each of undo.reverse()) each();
-    running = false;
+    try {
+      core.close();
+      // What was left to the microtasks belongs to the simulation too.
+      nodeHost.drainMicrotasks();
+    } finally {
+      running = false;
+      undoAll(undo);
+    }
   }
   const { scenario: outcome } = core;
   if (outcome?.kind !== 'returned') throw outcome?.error;
   return outcome.value as T;
+}
+
+/** The last first, and all of them, whatever the program has made of what is to be put back. */
+function undoAll(undo: (() => void)[]): void {
+  try {
+    undo.pop()?.();
+  } finally {
+    if (undo.length > 0) undoAll(undo);
+  }
 }
 
 /** What the globals show, to whichever host asks. */
@@ -149,12 +171,17 @@ function checked(options: SimulationOptions) {
     link,
     names,
     startOfTime,
+    trace,
     order = 'queued',
     turnsMax = turnsMaxDefault,
     timeMax = timeMaxDefault,
   } = options;
   if (order !== 'queued' && order !== 'any')
     throw new RangeError(`Cannot simulate: there is no order '${String(order)}'; there are queued and any`);
+  if (trace !== undefined && trace !== null && typeof trace.note !== 'function')
+    throw new TypeError('Cannot simulate: the trace has no method `note`');
+  if (startOfTime !== undefined && !(Math.abs(startOfTime) <= timeValueMax))
+    throw new RangeError(`Cannot simulate: startOfTime is ${startOfTime}, which no clock can show`);
   if (!(turnsMax >= 1)) throw new RangeError(`Cannot simulate: turnsMax is ${turnsMax}, not 1 or more`);
   if (!(timeMax >= 0)) throw new RangeError(`Cannot simulate: timeMax is ${timeMax}, not 0 or more`);
   return { seed, link, names, startOfTime, order, turnsMax, timeMax };

@@ -76,6 +76,8 @@ export class SimulatedHost<T = unknown> {
 
   /** @internal Made by `Simulation.host`. */
   constructor(core: SimulationCore, name: string, main: HostMain<T> | null, options: HostOptions = {}) {
+    if (/^localhost$/i.test(name))
+      throw new RangeError(`Cannot add the host: '${name}' is what every host calls itself`);
     this.#core = core;
     this.#machine = core.world.addMachine(name);
     this.name = name;
@@ -200,6 +202,27 @@ export class SimulatedHost<T = unknown> {
 
   toString(): string {
     return `<SimulatedHost ${this.name} ${this.state}>`;
+  }
+
+  /**
+   * @internal Its program ends at once, as a process does that exits: nothing is cleaned up but by the kernel.
+   *
+   * @param value what its main returns, so to speak
+   */
+  exit(value: T, text: string): void {
+    if (this.#program === null) return;
+    const { driver } = this.#machine;
+    this.#program.drop();
+    this.#program = null;
+    this.#state = 'ended';
+    this.#note('ended', text);
+    driver?.close();
+    if (this.#finished?.done() === false) this.#finished.setResult(value);
+  }
+
+  /** @internal */
+  get keepsAlive(): boolean {
+    return this.#machine.driver?.keepsAlive === true;
   }
 
   /** @internal */

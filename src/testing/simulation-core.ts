@@ -1,4 +1,4 @@
-import { World, type WorldOptions } from '../drivers/simulation/index.ts';
+import { type Choices, World, type WorldOptions } from '../drivers/simulation/index.ts';
 import { type EventLoop as EventLoopInterface, GroupError } from '../interface/index.ts';
 import { runningLoop } from '../loop/index.ts';
 import type { EventLoop } from '../runtime/index.ts';
@@ -8,7 +8,7 @@ import { HostLoop } from './host-loop.ts';
 import type { Outcome, Program } from './program.ts';
 import type { SimulatedHost } from './simulated-host.ts';
 import { firstLineOf, SimulationError, type SimulationErrorCode } from './simulation-error.ts';
-import { SteppedLoops } from './stepped-loops.ts';
+import { type SteppedLoop, SteppedLoops } from './stepped-loops.ts';
 
 /** The name of the host on which the scenario runs. */
 export const testHostName = 'test';
@@ -36,9 +36,12 @@ export class SimulationCore {
   scenario: Outcome<unknown> | null = null;
   /** the scenario has ended, and all programs are to end */
   ending = false;
+  /** whose code this is, where more is known of it than which loop runs; null: nothing is */
+  locate: (() => AnyHost | null) | null = null;
   /** everything has ended: what fails now fails nothing any more */
   over = false;
   readonly #failures: unknown[] = [];
+  readonly #randoms = new Map<AnyHost | null, Choices>();
 
   constructor(options: CoreOptions) {
     this.options = options;
@@ -56,14 +59,21 @@ export class SimulationCore {
 
   /** The host whose code this is: the one of the scenario, if it is none's. */
   hostHere(): AnyHost | null {
+    const located = this.locate?.() ?? null;
+    if (located !== null) return located;
     const loop = runningLoop();
     return (loop instanceof HostLoop ? this.hosts.get(loop.machine.name) : undefined) ?? this.testHost;
   }
 
   /** A number from 0 on, below 1, of the host whose code this is. */
   random(): number {
-    const name = this.hostHere()?.name ?? testHostName;
-    return this.world.oracle.choices(`random on ${name}`, 'random').fraction();
+    const host = this.hostHere();
+    let choices = this.#randoms.get(host);
+    if (choices === undefined) {
+      choices = this.world.oracle.choices(`random on ${host?.name ?? testHostName}`, 'random');
+      this.#randoms.set(host, choices);
+    }
+    return choices.fraction();
   }
 
   /** The name of the host of this simulation on which a loop runs. */
@@ -88,20 +98,34 @@ export class SimulationCore {
 
   /** Turns the loops and moves time on until the scenario has ended, and every program after it. @throws what failed */
   run(): void {
-    const { loops, programs, conditions, options } = this;
-    const failures = this.#failures;
-    while (failures.length === 0) {
+    const { loops, programs, options } = this;
+    while (!this.failed) {
       const next = loops.next();
-      if (next === null) {
-        if (programs.size === 0) break;
-        const moved = loops.advance(options.timeMax);
-        if (moved !== 'moved') this.#stuck(moved);
+      if (next !== null) {
+        this.turn(next);
         continue;
       }
-      if (!loops.turn(next)) this.#livelocked(next.machine.name, next.loop);
-      if (conditions.any) conditions.look();
-      if (this.scenario !== null && !this.ending) this.#endAll();
+      if (programs.size === 0) break;
+      const moved = loops.advance(options.timeMax);
+      if (moved !== 'moved') this.#stuck(moved);
     }
+    this.throwFailures();
+  }
+
+  get failed(): boolean {
+    return this.#failures.length > 0;
+  }
+
+  /** One turn of a loop, and what follows from it. */
+  turn(next: SteppedLoop): void {
+    if (!this.loops.turn(next)) this.#livelocked(next.machine.name, next.loop);
+    if (this.conditions.any) this.conditions.look();
+    if (this.scenario !== null && !this.ending) this.#endAll();
+  }
+
+  /** @throws what failed, if anything has */
+  throwFailures(): void {
+    const failures = this.#failures;
     if (failures.length === 0) return;
     if (failures.length === 1) throw failures[0];
     const { seed } = this.world.oracle;

@@ -53,8 +53,10 @@ export class Simulation {
    *
    * @param main its program, which is started at once; without one, `start` does
    * @throws {TypeError | RangeError} no name for a host, or one that is taken
+   * @throws {StateError} the simulation is over
    */
   host<T = unknown>(name: string, main?: HostMain<T>, options?: HostOptions): SimulatedHost<T> {
+    this.#mustGoOn('add a host');
     const host = new SimulatedHost<T>(this.#core, name, main ?? null, options);
     return main === undefined ? host : host.start();
   }
@@ -64,11 +66,13 @@ export class Simulation {
    * scenario, and until that has ended.
    *
    * @throws {RangeError} no time
+   * @throws {StateError} the simulation is over
    */
   at(time: number, callback: () => void): Operation {
     if (typeof callback !== 'function') throw new TypeError('Cannot call back: it is not a function');
     if (typeof time !== 'number' || Number.isNaN(time))
       throw new RangeError(`Cannot call back at ${time}: it is no time`);
+    this.#mustGoOn('call back');
     if (time === Infinity) return { cancel: () => {} };
     const core = this.#core;
     const { world } = core;
@@ -116,9 +120,11 @@ export class Simulation {
    * @param condition cheap, and without effects
    * @param description what should hold; the source of the condition unless given
    * @returns what ends that
+   * @throws {StateError} the simulation is over
    */
   always(condition: () => unknown, description?: string): Operation {
     checkCondition(condition);
+    this.#mustGoOn('check the condition');
     return this.#core.conditions.require(condition, description);
   }
 
@@ -138,6 +144,11 @@ export class Simulation {
     const { world } = this.#core;
     if (world.trace === null) return;
     world.note({ host: this.#core.hostHere()?.name ?? null, kind: 'said', text: String(text) });
+  }
+
+  #mustGoOn(doing: string): void {
+    if (this.#core.over)
+      throw new StateError('ERR_SIMULATION_OVER', `Cannot ${doing}: the simulation is over`);
   }
 }
 

@@ -78,7 +78,7 @@ export class SteppedLoops {
     this.#world = world;
     this.#turnsMax = turnsMax;
     this.#choices = world.oracle.choices('order of hosts', 'order');
-    this.#choices.describe = (outcome) => this.#ready[outcome]?.machine.name ?? '';
+    this.#choices.describeBy((outcome) => this.#ready[outcome]?.machine.name ?? '');
   }
 
   /** Begins to turn it. */
@@ -87,6 +87,11 @@ export class SteppedLoops {
     loop.attachStepped(stepped, onStop);
     stepped.wanted();
     return stepped;
+  }
+
+  /** Some loop has something to do before time moves on. */
+  get anyReady(): boolean {
+    return this.#ready.length > 0;
   }
 
   /** The loop whose turn is next; null: time must move on first. */

@@ -9,10 +9,10 @@ import { describeTracedTask } from './trace-tasks.ts';
 export function chooseTaskOrder(loop: HostLoop, world: World): void {
   const choices = world.oracle.choices(`order of tasks on ${loop.machine.name}`, 'order');
   let candidates: readonly Runnable[] = [];
-  choices.describe = (outcome) => {
+  choices.describeBy((outcome) => {
     const names = candidates.map(describeStep);
     return `${names[outcome]} before ${names.slice(0, outcome).join(', ')}`;
-  };
+  });
   loop.setOrder((ready) => {
     candidates = ready;
     return choices.pick(ready.length);

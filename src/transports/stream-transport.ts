@@ -2,6 +2,7 @@ import {
   type BaseProtocol,
   type BufferedProtocol,
   type Completion,
+  type ExceptionContext,
   type ExtraInfo,
   type FileRange,
   type FileSending,
@@ -299,7 +300,7 @@ export class StreamTransport implements Transport, StreamSink {
   failed(error: Error): void {
     if (this.#lost) return;
     // Peers come and go: that is no error of the program's, and the protocol is told.
-    if (this.#loop.getDebug()) this.#report('Fatal error on the connection', error);
+    if (this.#loop.getDebug()) this.#report('Fatal error on the connection', error, { level: 'debug' });
     this.#end(error);
   }
 
@@ -443,8 +444,14 @@ export class StreamTransport implements Transport, StreamSink {
     this.#end(error instanceof Error ? error : new Error(String(error), { cause: error }));
   }
 
-  #report(message: string, exception: unknown): void {
-    this.#loop.callExceptionHandler({ message, exception, transport: this, protocol: this.#protocol });
+  #report(message: string, exception: unknown, more?: Partial<ExceptionContext>): void {
+    this.#loop.callExceptionHandler({
+      message,
+      exception,
+      transport: this,
+      protocol: this.#protocol,
+      ...more,
+    });
   }
 
   /** Ends now: what is not sent is dropped. */

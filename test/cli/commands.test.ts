@@ -116,7 +116,7 @@ describe('tulipa demo', { timeout: 120_000 }, () => {
   ] as const) {
     it(`prints what was done so far on ${signal}, and ends with ${code}`, async (test) => {
       const program = new RunningProgram(test, MAIN, ['demo', '--max-tasks', '1']);
-      await program.says(/^\d+ of \d+ pages/m);
+      await program.says(/^[\d ]+ of [\d ]+ pages/m);
       program.kill(signal);
       const { stdout, stderr, ...end } = await program.end();
       assert.equal(end.code, code);

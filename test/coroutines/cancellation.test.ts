@@ -17,6 +17,7 @@ import {
 } from '../../src/coroutines/index.ts';
 import { CancelledError, type Suspension, TimeoutError } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
+import { nativePromise } from '../support/simulated.ts';
 import { both, inTask, returns, type Script, type Spelled, settle, thrown } from './spellings.ts';
 
 class BadWeather extends Error {}
@@ -167,7 +168,7 @@ describe('cancelling a task', () => {
           caught++;
         }
         yield;
-        yield new Promise((resolve) => setImmediate(resolve));
+        yield nativePromise();
         yield sleep(0);
         return 'went on';
       });
@@ -357,7 +358,7 @@ describe('cancelling a task', () => {
         timer.cancel();
       }
       yield sleep(1);
-      yield new Promise((resolve) => setImmediate(resolve));
+      yield nativePromise();
       later.push('went on');
     });
     yield task;
@@ -1064,11 +1065,11 @@ describe('cancelling an async function', () => {
     const future = new Future<string>();
     const seen: unknown[] = [];
     const branch = async () => {
-      await new Promise((resolve) => setImmediate(resolve));
+      await nativePromise();
       seen.push(currentTask(), await future);
     };
     yield* createTask(async () => void branch());
-    yield* wrapFuture(new Promise((resolve) => setImmediate(() => setImmediate(resolve))));
+    yield* sleep(2);
     future.setResult('a branch goes on as nobody’s');
     yield* sleep(0);
     yield* sleep(0);

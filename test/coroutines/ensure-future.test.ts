@@ -12,6 +12,7 @@ import {
 import { CancelledError, type Suspension } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
 import { newEventLoop, run } from '../../src/runtime/index.ts';
+import { runSimulated, simulatedLoop } from '../support/simulated.ts';
 import { ForeignFuture } from './foreign-future.ts';
 import { both, inLoop, inTask, settle, thrown } from './spellings.ts';
 
@@ -95,7 +96,7 @@ describe('ensureFuture', () => {
   });
 
   it('uses the loop given where none runs', async () => {
-    const loop = newEventLoop();
+    const loop = simulatedLoop();
     const future = ensureFuture(Promise.resolve(5), { loop });
     assert.equal(future.getLoop(), loop);
     assert.throws(() => ensureFuture(Promise.resolve(5)), { code: 'ERR_NO_EVENT_LOOP' });
@@ -188,7 +189,7 @@ describe('a future of a promise', () => {
 
   it('may be settled after its loop was closed', async () => {
     let reject: (error: unknown) => void = () => {};
-    await run(function* () {
+    await runSimulated(function* () {
       const future = wrapFuture(
         new Promise<void>((_resolve, rejectIt) => {
           reject = rejectIt;

@@ -11,7 +11,8 @@ import {
 } from '../../src/coroutines/index.ts';
 import { CancelledError } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { newEventLoop, run } from '../../src/runtime/index.ts';
+import { newEventLoop } from '../../src/runtime/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 import { ForeignFuture } from './foreign-future.ts';
 import { both, fails, inLoop, returns, settle, thrown } from './spellings.ts';
 
@@ -188,7 +189,7 @@ describe('gather', () => {
 
   it('refuses futures of different loops (B-TASK-069)', async () => {
     const other = newEventLoop();
-    await run(async () => {
+    await runSimulated(async () => {
       const elsewhere = new Future({ loop: other });
       assert.throws(() => gather([new Future(), elsewhere]), RangeError);
       // All of one loop, though not of this one, are gathered there.

@@ -12,7 +12,7 @@ import {
 } from '../../src/coroutines/index.ts';
 import { CancelledError, TimeoutError } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 import { both, type Script, settle, thrown } from './spellings.ts';
 
 function* forever(): Script<never> {
@@ -166,7 +166,7 @@ describe('openCancelScope', () => {
   it('is refused outside a task, and with bad options', async () => {
     assert.throws(() => openCancelScope(), { code: 'ERR_SCOPE_STATE' });
     assert.throws(() => openCancelScope({ timeout: 1 }), { code: 'ERR_NO_RUNNING_LOOP' });
-    await run(async () => {
+    await runSimulated(async () => {
       assert.throws(() => openCancelScope({ timeout: 1, deadline: 1 }), RangeError);
       assert.throws(() => openCancelScope({ timeout: Number.NaN }), RangeError);
     });

@@ -19,6 +19,8 @@ import { CancelledError, GroupError, type Suspension, TimeoutError } from '../..
 import { getRunningLoop } from '../../src/loop/index.ts';
 import { run } from '../../src/runtime/index.ts';
 import { collectGarbage } from '../support/collect-garbage.ts';
+import { propertyRuns } from '../support/property-runs.ts';
+import { runSimulated, taskOrder } from '../support/simulated.ts';
 
 /** What an `async` function or a generator does; the kinds of scope are mixed, in both forms. */
 type Program =
@@ -300,9 +302,10 @@ describe('any tree of scopes in both forms, however it is cancelled', () => {
         program,
         fc.array(fc.record({ turn: fc.nat({ max: 12 }), which: fc.nat({ max: 20 }) }), { maxLength: 3 }),
         fc.constantFrom<Spelling[]>('yield*', 'await'),
-        async (tree, cancels, spelling) => {
+        taskOrder,
+        async (tree, cancels, spelling, order) => {
           const world = new World();
-          await run(async () => {
+          await runSimulated(async () => {
             const loop = getRunningLoop();
             loop.setExceptionHandler((_loop, context) => world.see(context.exception));
             const top = createTask(world.source(tree, spelling));
@@ -323,11 +326,11 @@ describe('any tree of scopes in both forms, however it is cancelled', () => {
             const self = currentTask();
             assert.deepEqual([...allTasks()].filter((task) => task !== self).map(String), [], 'tasks');
             assert.equal(loop.timeUntilNextTimer(), null, 'timers');
-          });
+          }, order);
           for (const failure of world.failures) assert.equal(failure.seen, 1, 'times an error was seen');
         },
       ),
-      { numRuns: 300, endOnFailure: false },
+      propertyRuns(300),
     );
   });
 
@@ -341,15 +344,16 @@ describe('any tree of scopes in both forms, however it is cancelled', () => {
         fc.array(level, { minLength: 1, maxLength: 4 }),
         fc.array(fc.nat({ max: 15 }), { minLength: 1, maxLength: 3 }),
         fc.boolean(),
-        async (levels, cancels, inAsync) => {
-          await run(async () => {
+        taskOrder,
+        async (levels, cancels, inAsync, order) => {
+          await runSimulated(async () => {
             const top = createTask(inAsync ? () => tryingInAsync(levels) : () => trying(levels));
             for (const turn of cancels) cancelAfter(turn, () => top.cancel('outside'));
             await assert.rejects(async () => await top, { name: 'CancelledError', reason: 'outside' });
-          });
+          }, order);
         },
       ),
-      { numRuns: 200 },
+      propertyRuns(200),
     );
   });
 });

@@ -12,7 +12,7 @@ import {
 } from '../../src/coroutines/index.ts';
 import { CancelledError, GroupError, TimeoutError } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 import { both, fails, inTask, type Script, type Spelled, settle, thrown } from './spellings.ts';
 
 class BadWeather extends Error {}
@@ -65,7 +65,7 @@ function child(spelled: Spelled, seen: string[], name = 'child') {
 
 describe('openTaskGroup', () => {
   it('is for `await using`: waits in join, and cancels what a block leaves', () =>
-    run(async () => {
+    runSimulated(async () => {
       const seen: string[] = [];
       {
         await using group = openTaskGroup();
@@ -186,7 +186,7 @@ describe('openTaskGroup', () => {
   });
 
   it('throws a SuppressedError of the language where an error meets those of the children', () =>
-    run(async () => {
+    runSimulated(async () => {
       const failure = new BadWeather();
       const failing = async () => {
         await using group = openTaskGroup();
@@ -389,7 +389,8 @@ describe('openTaskGroup, used wrongly', () => {
       code: 'ERR_SCOPE_STATE',
       message: 'Cannot end the OpenTaskGroup: it was opened in task owner, and this is not that',
     });
-    while (group.tasks.size > 0) yield;
+    yield sleep(2);
+    assert.equal(group.tasks.size, 0);
     gate.setResult();
     assert.equal(yield task, 'undisturbed');
     assert.deepEqual(seen, ['child ended'], 'they are cancelled all the same');
@@ -408,7 +409,7 @@ describe('openTaskGroup, used wrongly', () => {
           message: 'Cannot end the OpenTaskGroup: a scope that was opened after it has not ended',
         });
         scope[Symbol.dispose]();
-        while (group.tasks.size > 0) yield;
+        yield sleep(2);
       });
       assert.deepEqual(seen, ['child ended']);
       assert.equal((currentTask() as Task<unknown>).scopes, 0);

@@ -14,7 +14,7 @@ import {
 } from '../../src/coroutines/index.ts';
 import { CancelledError, GroupError, StateError, TimeoutError } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
+import { nativePromise, runSimulated } from '../support/simulated.ts';
 import { both, inTask, type Script, settle, thrown } from './spellings.ts';
 
 class BadWeather extends Error {}
@@ -286,10 +286,10 @@ describe('openTimeout', () => {
   });
 
   it('works in a plain async function, and with native promises', () =>
-    run(async () => {
+    runSimulated(async () => {
       await assert.rejects(async () => {
         using _limit = openTimeout(1);
-        await new Promise((resolve) => setImmediate(resolve));
+        await nativePromise();
         await new Future<void>();
       }, TimeoutError);
     }));
@@ -298,7 +298,7 @@ describe('openTimeout', () => {
 describe('openTimeout, used wrongly', () => {
   it('is refused outside a loop and outside a task', () => {
     assert.throws(() => openTimeout(1), { code: 'ERR_NO_RUNNING_LOOP' });
-    return run(async () => {
+    return runSimulated(async () => {
       const error = new Future<unknown>();
       getRunningLoop().callSoon(() => {
         try {
@@ -384,7 +384,7 @@ describe('openTimeout, used wrongly', () => {
   });
 
   it('of two functions that one task runs at once has no order, which is told', () =>
-    run(async () => {
+    runSimulated(async () => {
       const limited = async (delay: number, work: number) => {
         using _limit = openTimeout(delay);
         await sleep(work);

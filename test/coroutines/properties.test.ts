@@ -22,7 +22,8 @@ import {
   TimeoutError,
 } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
+import { propertyRuns } from '../support/property-runs.ts';
+import { runSimulated, taskOrder } from '../support/simulated.ts';
 
 /** A program: what a task does, one thing after the other, in one of the spellings. */
 type Program =
@@ -292,9 +293,10 @@ describe('any tree of tasks, groups, timeouts and sleeps, however it is cancelle
         program,
         fc.array(fc.record({ turn: fc.nat({ max: 12 }), which: fc.nat({ max: 20 }) }), { maxLength: 4 }),
         fc.boolean(),
-        async (tree, cancels, inAsync) => {
+        taskOrder,
+        async (tree, cancels, inAsync, order) => {
           const world = new World();
-          await run(async () => {
+          await runSimulated(async () => {
             const loop = getRunningLoop();
             loop.setExceptionHandler((_loop, context) => world.see(context.exception));
             const top = createTask(
@@ -314,11 +316,11 @@ describe('any tree of tasks, groups, timeouts and sleeps, however it is cancelle
             const self = currentTask();
             assert.deepEqual([...allTasks()].filter((task) => task !== self).map(String), [], 'tasks');
             assert.equal(loop.timeUntilNextTimer(), null, 'timers');
-          });
+          }, order);
           for (const failure of world.failures) assert.equal(failure.seen, 1, 'times an error was seen');
         },
       ),
-      { numRuns: 300, endOnFailure: false },
+      propertyRuns(300),
     );
   });
 
@@ -333,23 +335,24 @@ describe('any tree of tasks, groups, timeouts and sleeps, however it is cancelle
         fc.array(level, { minLength: 1, maxLength: 4 }),
         fc.array(fc.nat({ max: 15 }), { minLength: 1, maxLength: 3 }),
         fc.boolean(),
-        async (levels, cancels, inAsync) => {
-          await run(async () => {
+        taskOrder,
+        async (levels, cancels, inAsync, order) => {
+          await runSimulated(async () => {
             const top = createTask(inAsync ? () => tryingInAsync(levels) : () => trying(levels));
             for (const turn of cancels) cancelAfter(turn, () => top.cancel('outside'));
             await assert.rejects(async () => await top, { name: 'CancelledError', reason: 'outside' });
             assert.equal(top.cancelled(), true);
-          });
+          }, order);
         },
       ),
-      { numRuns: 200 },
+      propertyRuns(200),
     );
   });
 
   it('leaves a future that outlives its waiters without waiters', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.nat({ max: 3 }), { maxLength: 12 }), async (kinds) => {
-        await run(async () => {
+      fc.asyncProperty(fc.array(fc.nat({ max: 3 }), { maxLength: 12 }), taskOrder, async (kinds, order) => {
+        await runSimulated(async () => {
           const longLived = new Future<void>();
           const waiting = kinds.map((kind) =>
             createTask(function* () {
@@ -361,9 +364,9 @@ describe('any tree of tasks, groups, timeouts and sleeps, however it is cancelle
           for (let i = 0; i < 5; i++) await sleep(0);
           assert.deepEqual(longLived.waiterNames(), []);
           assert.equal(longLived.done(), false);
-        });
+        }, order);
       }),
-      { numRuns: 30 },
+      propertyRuns(30),
     );
   });
 });

@@ -81,7 +81,7 @@ describe('staggeredRace', () => {
           return 'never';
         }),
         spelled.source(function* wins() {
-          started.push(loop.time() - start >= 5 ? 'wins, after the delay' : 'wins, too early');
+          started.push(loop.time() - start === 5 ? 'wins, after the delay' : 'wins, too early');
           yield;
           return 'won';
         }),

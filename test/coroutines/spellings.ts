@@ -27,7 +27,7 @@ import type {
   TaskOptions,
 } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 
 /** What a script may yield. */
 type Step = PromiseLike<unknown> | Generator<Suspension, unknown, unknown> | undefined;
@@ -175,7 +175,7 @@ export function both(name: string, body: (spelled: Spelled) => Script<void>): vo
   for (const spelling of spellings) {
     it(`${name} [${spelling.name}]`, async () => {
       const spelled = new Spelled(spelling);
-      await run(spelling.source(() => checked(spelled, body)));
+      await runSimulated(spelling.source(() => checked(spelled, body)));
       assert.deepEqual(spelled.reports, [], 'something was reported to the exception handler');
     });
   }
@@ -195,12 +195,12 @@ function* checked(spelled: Spelled, body: (spelled: Spelled) => Script<void>): S
 
 /** A test that needs a running loop and has nothing to wait for. */
 export function inLoop(name: string, body: () => void): void {
-  it(name, () => run(async () => body()));
+  it(name, () => runSimulated(async () => body()));
 }
 
 /** A test of what only generators can do, or for which the spelling makes no difference. */
 export function inTask(name: string, body: () => Generator<Suspension, void, unknown>): void {
-  it(name, () => run(body));
+  it(name, () => runSimulated(body));
 }
 
 export function collectReports(loop: EventLoop, reports: ExceptionContext[]): void {

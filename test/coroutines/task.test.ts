@@ -21,6 +21,7 @@ import {
 import { ContextVar, copyContext, getRunningLoop } from '../../src/loop/index.ts';
 import { newEventLoop, Runner, run } from '../../src/runtime/index.ts';
 import { collectGarbage } from '../support/collect-garbage.ts';
+import { nativePromise } from '../support/simulated.ts';
 import { both, collectReports, fails, inLoop, inTask, returns, settle, thrown } from './spellings.ts';
 
 class BadWeather extends Error {}
@@ -342,7 +343,7 @@ describe('Task', () => {
     });
 
     both('for a native promise works in both spellings', function* () {
-      assert.equal(yield new Promise((resolve) => setImmediate(resolve, 'native')), 'native');
+      assert.equal(yield nativePromise('native'), 'native');
     });
   });
 

@@ -16,7 +16,7 @@ import {
 } from '../../src/coroutines/index.ts';
 import { CancelledError, GroupError, StateError, TimeoutError } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
+import { busyFor, runSimulated } from '../support/simulated.ts';
 import { both, fails, inLoop, inTask, returns, type Script, settle, thrown } from './spellings.ts';
 
 class BadWeather extends Error {}
@@ -32,12 +32,6 @@ class Kept {
 
 function* forever(): Script<never> {
   return (yield new Future<never>()) as never;
-}
-
-/** Turns until the clock shows `time`, without a turn: what is due by then is due in one turn. */
-function spinUntil(time: number): void {
-  const loop = getRunningLoop();
-  while (loop.time() < time);
 }
 
 describe('timeout', () => {
@@ -64,7 +58,7 @@ describe('timeout', () => {
     assert.equal(stoppedBy.scope, kept.scope);
     assert.ok(stoppedBy.reason instanceof TimeoutError);
     assert.equal(kept.expired, true);
-    assert.ok(loop.time() - start >= 2);
+    assert.equal(loop.time() - start, 2);
   });
 
   both('lets a body that ends in time return, and leaves no timer (B-TO-002)', function* (spelled) {
@@ -200,7 +194,7 @@ describe('timeout', () => {
               const when = getRunningLoop().time() + 1;
               for (const scope of [outerScope, innerScope]) scope.reschedule(when);
               // Both are due when the loop next looks.
-              spinUntil(when + 1);
+              busyFor(2);
               yield* forever();
             });
           } catch (caught) {
@@ -522,7 +516,7 @@ describe('timeout', () => {
         const when = loop.time() + 1;
         kept.scope?.reschedule(when);
         loop.callAt(first === 'the deadline' ? when : when - 0.5, () => task.cancel('elsewhere'));
-        spinUntil(when + 1);
+        busyFor(2);
         const error = yield* thrown(task);
         assert.ok(error instanceof CancelledError, String(error));
         assert.equal(error.reason, 'elsewhere');
@@ -711,7 +705,7 @@ describe('timeout', () => {
 describe('a cancellation that is taken back', () => {
   for (const form of ['timeout', 'openTimeout'] as const) {
     it(`leaves the deadline that has struck before it [${form}]`, () =>
-      run(function* () {
+      runSimulated(function* () {
         const scopes: Timeout[] = [];
         let finish: () => void = () => {};
         const foreign = new Promise<void>((resolve) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { coroutine, Future, sleep, waitFor } from '../../src/coroutines/index.ts';
 import { CancelledError, TimeoutError } from '../../src/interface/index.ts';
+import { busyFor } from '../support/simulated.ts';
 import { both, returns, settle, thrown } from './spellings.ts';
 
 describe('waitFor', () => {
@@ -72,7 +73,7 @@ describe('waitFor', () => {
       return (yield waitFor(future, Math.max(0.001, end - loop.time()))) as string;
     });
     yield;
-    while (loop.time() < end + 1);
+    busyFor(3);
     assert.equal(yield waiting, 'just in time');
   });
 

@@ -111,6 +111,7 @@ describe('why a process is still running', () => {
       tasks: [],
       signals: [],
       queued: 0,
+      pastLoop: [],
     });
     loop.callSoon(() => {});
     assert.equal(whyRunning(loop).queued, 1);

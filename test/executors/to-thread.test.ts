@@ -49,7 +49,7 @@ describe('toThread', () => {
     run(async () => {
       const gate = shared();
       const waiting = createTask(() => toThread(waitForGate, gate));
-      await sleep(1);
+      await sleep(0);
       assert.equal(waiting.done(), false);
       Atomics.store(gate, 0, 42);
       Atomics.notify(gate, 0);

@@ -45,7 +45,12 @@ describe('an AsyncLocalStorage of the user', () => {
         const loop = getRunningLoop();
         look();
         storage.run('a user', () => loop.callSoon(look));
-        storage.run('a user', () => loop.callLater(1, look));
+        const rang = loop.createFuture<void>();
+        const lookLate = () => {
+          look();
+          rang.setResult();
+        };
+        storage.run('a user', () => loop.callLater(1, lookLate));
         await new Promise<void>((resolve) => {
           setImmediate(() => {
             storage.run('first', () => loop.callSoon(look));
@@ -66,7 +71,9 @@ describe('an AsyncLocalStorage of the user', () => {
             look();
           }),
         );
-        await sleep(5);
+        await rang;
+        await sleep(0);
+        await sleep(0);
       }),
     );
     assert.deepEqual(

@@ -167,7 +167,7 @@ describe('run', () => {
     };
     const result = await run(async () => {
       await assert.rejects(run(inner, { loopFactory }), hasCode('ERR_LOOP_RUNNING'));
-      await sleep(1);
+      await sleep(0);
       await new Promise<void>((resolve, reject) => {
         setTimeout(() => {
           assert.rejects(run(inner, { loopFactory }), hasCode('ERR_LOOP_RUNNING')).then(resolve, reject);
@@ -227,7 +227,7 @@ describe('run', () => {
 
   it('works one after the other, and from wherever the host calls', async () => {
     const main = async () => {
-      await sleep(1);
+      await sleep(0);
       return getRunningLoop();
     };
     const loops = [await run(main), await run(main)];
@@ -278,7 +278,7 @@ describe('run', () => {
           log.push(`cancelled: ${isCancellation(error) && String(error.reason)}`);
           throw error;
         } finally {
-          yield* sleep(2);
+          yield* sleep(0);
           log.push('cleaned up');
         }
       });
@@ -286,7 +286,7 @@ describe('run', () => {
         try {
           await sleep(far);
         } finally {
-          await sleep(1);
+          await sleep(0);
           log.push('cleaned up, async');
         }
       });
@@ -605,7 +605,7 @@ describe('Runner', () => {
         hasCode('ERR_LOOP_RUNNING'),
       );
       await assert.rejects(runner.close(), hasCode('ERR_LOOP_RUNNING'));
-      await sleep(1);
+      await sleep(0);
     });
     assert.equal(await runner.run(async () => 'again'), 'again');
     await runner.close();
@@ -658,7 +658,7 @@ describe('Runner', () => {
     assert.equal(log.length, steps, 'a task went on between the runs');
     await runner.run(async () => {
       assert.equal(allTasks().size, 2);
-      await sleep(1);
+      await sleep(0);
     });
     assert.ok(log.length > steps);
     assert.notEqual(log.at(-1), 'cancelled');
@@ -680,7 +680,6 @@ describe('Runner', () => {
     const second = await runner.run(function* () {
       wakeFirst.setResult();
       for (let i = 0; i < 5; i++) yield;
-      yield* sleep(1);
       return 'second';
     });
     assert.deepEqual([second, firstEnded], ['second', true]);
@@ -713,8 +712,12 @@ describe('Runner', () => {
     loop.callSoon(() => log.push('before the first run'));
     await runner.run(async () => {});
     loop.callSoon(() => log.push('between'));
-    loop.callLater(0, () => log.push('timer'));
-    await runner.run(async () => sleep(1));
+    const rang = loop.createFuture<void>();
+    loop.callLater(0, () => {
+      log.push('timer');
+      rang.setResult();
+    });
+    await runner.run(rang);
     assert.deepEqual(log, ['before the first run', 'between', 'timer']);
     await runner.close();
   });

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { sleep } from '../../src/coroutines/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
 import { run } from '../../src/runtime/index.ts';
 import { programCommand } from '../support/run-program.ts';
@@ -35,7 +34,6 @@ describe('a loop in a worker thread', () => {
     run(async () => {
       const loop = getRunningLoop();
       const ended = Promise.all([outcome(startWorker()), outcome(startWorker())]);
-      await sleep(1);
       const one = { message: expected, code: 0 };
       assert.deepEqual(await ended, [one, one]);
       assert.equal(getRunningLoop(), loop);

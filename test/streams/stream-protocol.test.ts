@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import { coroutine, currentTask, task as taskFunction } from '../../src/coroutines/index.ts';
 import type { ExceptionContext, Suspension, Task } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
 import {
   type ClientHandler,
   StreamReader,
@@ -11,12 +10,13 @@ import {
   StreamWriter,
   startServer,
 } from '../../src/streams/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 import { FakeTransport } from './fake-transport.ts';
 
 type Body = () => Generator<Suspension, void, unknown> | Promise<void>;
 
 function test(name: string, body: Body): void {
-  it(name, () => run(body));
+  it(name, () => runSimulated(body));
 }
 
 /** A connection that a server has just accepted, and what is reported of it. */

@@ -13,8 +13,8 @@ import {
   type Suspension,
 } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
 import { LineTooLongError, StreamReader } from '../../src/streams/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 import { FakeTransport } from './fake-transport.ts';
 
 type Body = () => Generator<Suspension, void, unknown>;
@@ -60,7 +60,7 @@ const rejection = coroutine(function* (read: Coroutine<unknown>): Generator<Susp
 });
 
 function test(name: string, body: Body): void {
-  it(name, () => run(body));
+  it(name, () => runSimulated(body));
 }
 
 describe('StreamReader', () => {
@@ -169,7 +169,7 @@ describe('StreamReader', () => {
     });
 
     it('works the same by await', async () => {
-      await run(async () => {
+      await runSimulated(async () => {
         const reader = fed('one\ntwo;three', null);
         assert.equal(text(await reader.readLine()), 'one\n');
         assert.equal(text(await reader.readUntil(';')), 'two;');
@@ -391,7 +391,7 @@ describe('StreamReader', () => {
     });
 
     it('of ten megabytes is linear in them', { timeout: 20_000 }, () =>
-      run(function* () {
+      runSimulated(function* () {
         const byteCount = 10 * 1024 * 1024;
         const reader = fed(null);
         const read = yield* waiting(reader.readExactly(byteCount));
@@ -441,7 +441,7 @@ describe('StreamReader', () => {
       it(`of an async function between its ${name} and its own turn loses no data (B-STR-011)`, async () => {
         // After how many turns the task is cancelled: before, between and after the steps of the inner read.
         for (let turns = 0; turns < 8; turns += 1) {
-          await run(function* () {
+          await runSimulated(function* () {
             const reader = fed(null);
             let taken: Uint8Array = empty;
             const task = createTask(async () => {
@@ -634,7 +634,7 @@ describe('StreamReader', () => {
 
   describe('iteration', () => {
     it('gives the lines with their ends, and a partial last one (B-P492-001)', async () => {
-      await run(async () => {
+      await runSimulated(async () => {
         const reader = fed('one\ntw', 'o\n\nlast');
         const lines: string[] = [];
         for await (const line of reader) lines.push(text(line));
@@ -643,7 +643,7 @@ describe('StreamReader', () => {
     });
 
     it('waits for lines to come, and can be left and taken up again (B-P492-001)', async () => {
-      await run(async () => {
+      await runSimulated(async () => {
         const reader = fed(null);
         const loop = getRunningLoop();
         loop.callSoon(() => {
@@ -664,7 +664,7 @@ describe('StreamReader', () => {
     });
 
     it('stops where the task is cancelled, and takes no line with it (B-P492-001, B-STR-011)', async () => {
-      await run(async () => {
+      await runSimulated(async () => {
         const reader = fed('one\n', null);
         const lines: string[] = [];
         const task = createTask(async () => {
@@ -691,7 +691,7 @@ describe('StreamReader', () => {
 
   describe('chunks', () => {
     it('gives what is there, then what comes, until the end', async () => {
-      await run(async () => {
+      await runSimulated(async () => {
         const reader = fed('one', ' two', null);
         const chunks: string[] = [];
         for await (const chunk of reader.chunks()) {
@@ -706,7 +706,7 @@ describe('StreamReader', () => {
     });
 
     it('gives no more at once than is wanted: the limit, or another number', async () => {
-      await run(async () => {
+      await runSimulated(async () => {
         const sizes = async (reader: StreamReader, byteCountMax?: number) => {
           const found: number[] = [];
           for await (const chunk of reader.chunks(byteCountMax)) found.push(chunk.length);
@@ -728,7 +728,7 @@ describe('StreamReader', () => {
     });
 
     it('can be left and taken up again, and mixed with other reads', async () => {
-      await run(async () => {
+      await runSimulated(async () => {
         const reader = fed('abcdef\nrest');
         for await (const chunk of reader.chunks(2)) {
           assert.equal(text(chunk), 'ab');
@@ -798,7 +798,7 @@ describe('StreamReader', () => {
     });
 
     it('comes by using', () =>
-      run(async () => {
+      runSimulated(async () => {
         const transport = new FakeTransport(getRunningLoop());
         {
           using reader = fed(null);
@@ -852,7 +852,7 @@ describe('StreamReader', () => {
         fc.array(fc.record({ byteCount: fc.integer({ min: 1, max: 9 }), turns: fc.nat(2) })),
         fc.array(operation, { maxLength: 12 }),
         (data, cuts, operations) =>
-          run(function* () {
+          runSimulated(function* () {
             const reader = new StreamReader();
             const feeding = createTask(function* () {
               let at = 0;

@@ -11,7 +11,6 @@ import {
   type Waitable,
 } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
 import {
   HARD_CAP_FACTOR,
   StreamReader,
@@ -19,12 +18,13 @@ import {
   StreamWriter,
   type StreamWriterOptions,
 } from '../../src/streams/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 import { FakeTransport } from './fake-transport.ts';
 
 type Body = () => Generator<Suspension, void, unknown>;
 
 function test(name: string, body: Body | (() => Promise<void>)): void {
-  it(name, () => run(body));
+  it(name, () => runSimulated(body));
 }
 
 /** A writer on a fake transport, with everything between them. */
@@ -91,7 +91,7 @@ function assertReset(error: unknown, cause: unknown): void {
 /** Everything that is reported while the body runs, and for some turns after it. */
 async function reportsOf(body: Body): Promise<ExceptionContext[]> {
   const reports: ExceptionContext[] = [];
-  await run(function* () {
+  await runSimulated(function* () {
     getRunningLoop().setExceptionHandler((_loop, context) => void reports.push(context));
     yield* body();
     for (let i = 0; i < 5; i += 1) yield;
@@ -135,7 +135,7 @@ describe('StreamWriter', () => {
     });
 
     it('waits the same by await', () =>
-      run(async () => {
+      runSimulated(async () => {
         const { loop, transport, writer } = open();
         await writer.write('small');
         let sent = false;
@@ -386,7 +386,7 @@ describe('StreamWriter', () => {
     });
 
     it('does so by await, and at once if there is nothing to send', () =>
-      run(async () => {
+      runSimulated(async () => {
         const { transport, writer } = open();
         await writer.end();
         assert.deepEqual([transport.eofWritten, transport.isClosing()], [true, false]);
@@ -529,7 +529,7 @@ describe('StreamWriter', () => {
     });
 
     it('by await using closes and waits', () =>
-      run(async () => {
+      runSimulated(async () => {
         const { transport, writer } = open();
         {
           await using scoped = writer;
@@ -543,7 +543,7 @@ describe('StreamWriter', () => {
       }));
 
     it('by await using is no failure on a connection that was lost', () =>
-      run(async () => {
+      runSimulated(async () => {
         const { transport, writer } = open();
         {
           await using scoped = writer;

@@ -4,8 +4,8 @@ import { inspect } from 'node:util';
 import { createTask, type Task, timeout, wait } from '../../src/coroutines/index.ts';
 import { CancelledError, type Suspension, TimeoutError } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
 import { Condition, Lock } from '../../src/sync/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 import { settle, test, testBoth } from './in-loop.ts';
 
 const notHeld = { name: 'StateError', code: 'ERR_NOT_LOCKED' };
@@ -313,8 +313,8 @@ describe('Condition', () => {
   });
 
   it('belongs to one loop', async () => {
-    const lock = await run(async () => new Lock());
-    await run(function* () {
+    const lock = await runSimulated(async () => new Lock());
+    await runSimulated(function* () {
       const condition = new Condition(lock);
       assert.throws(() => condition.acquire(), /is bound to a different event loop/);
       yield;

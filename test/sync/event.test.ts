@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import { run } from '../../src/runtime/index.ts';
 import { Event } from '../../src/sync/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 import { settle, test, testBoth } from './in-loop.ts';
 
 describe('Event', () => {
@@ -75,13 +75,13 @@ describe('Event', () => {
     const event = new Event();
     event.set();
     event.clear();
-    await run(function* () {
+    await runSimulated(function* () {
       const waiting = event.wait();
       event.set();
       yield* waiting;
     });
     event.clear();
-    await run(function* () {
+    await runSimulated(function* () {
       yield;
       assert.throws(() => event.wait(), /is bound to a different event loop/);
       assert.throws(() => event.set(), /is bound to a different event loop/);

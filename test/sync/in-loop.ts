@@ -1,13 +1,13 @@
 import { it } from 'node:test';
 import { createTask, type Task } from '../../src/coroutines/index.ts';
 import type { Suspension, Waitable } from '../../src/interface/index.ts';
-import { run } from '../../src/runtime/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 
 type Body = () => Generator<Suspension, void, unknown> | Promise<void>;
 
 /** A test whose body is the main function of a loop. */
 export function test(name: string, body: Body): void {
-  it(name, () => run(body));
+  it(name, () => runSimulated(body));
 }
 
 /** As many turns as anything in a test takes that does not wait for time. */

@@ -4,8 +4,8 @@ import { inspect } from 'node:util';
 import { createTask, currentTask, sleep, timeout, wait } from '../../src/coroutines/index.ts';
 import { StateError, TimeoutError } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
 import { Lock } from '../../src/sync/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 import { settle, test, testBoth } from './in-loop.ts';
 
 describe('Lock', () => {
@@ -322,12 +322,12 @@ describe('Lock', () => {
     const otherLoop = { code: 'ERR_OTHER_LOOP', message: /is bound to a different event loop/ };
     const early = new Lock();
     let late = early;
-    await run(function* () {
+    await runSimulated(function* () {
       late = new Lock();
       yield* early.acquire();
       early.release();
     });
-    await run(function* () {
+    await runSimulated(function* () {
       yield;
       for (const lock of [early, late]) {
         assert.throws(() => lock.acquire(), otherLoop);
@@ -356,7 +356,7 @@ describe('Lock', () => {
   });
 
   it('says what it is', () =>
-    run(function* () {
+    runSimulated(function* () {
       const lock = new Lock();
       assert.equal(String(lock), '<Lock unlocked>');
       yield* lock.acquire();

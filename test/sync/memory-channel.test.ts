@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { createTask, gather, wait } from '../../src/coroutines/index.ts';
 import type { Future } from '../../src/interface/index.ts';
-import { run } from '../../src/runtime/index.ts';
 import {
   ChannelBroken,
   ChannelClosed,
@@ -11,6 +10,7 @@ import {
   openMemoryChannel,
   WouldBlock,
 } from '../../src/sync/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 import { settle, test, testBoth } from './in-loop.ts';
 
 type ErrorClass = new (...args: never[]) => Error;
@@ -277,8 +277,8 @@ describe('openMemoryChannel', () => {
   });
 
   it('belongs to one loop', async () => {
-    const { sender, receiver } = await run(async () => openMemoryChannel<number>(1));
-    await run(function* () {
+    const { sender, receiver } = await runSimulated(async () => openMemoryChannel<number>(1));
+    await runSimulated(function* () {
       yield;
       assert.throws(() => sender.send(1), /is bound to a different event loop/);
       assert.throws(() => receiver.receive(), /is bound to a different event loop/);

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { createTask, gather, timeout, wait } from '../../src/coroutines/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
 import {
   LifoQueue,
   PriorityQueue,
@@ -12,6 +11,7 @@ import {
   QueueFull,
   QueueShutDown,
 } from '../../src/sync/index.ts';
+import { runSimulated } from '../support/simulated.ts';
 import { settle, test, testBoth } from './in-loop.ts';
 
 /** Everything that is in the queue now. */
@@ -400,10 +400,10 @@ describe('Queue', () => {
   it('can be filled before a loop runs, and belongs to the first in which somebody waits', async () => {
     const queue = new Queue<number>();
     queue.putNowait(1);
-    await run(function* () {
+    await runSimulated(function* () {
       assert.equal(yield* queue.get(), 1);
     });
-    await run(function* () {
+    await runSimulated(function* () {
       yield;
       for (const use of [
         () => queue.get(),

@@ -4,17 +4,17 @@ import fc from 'fast-check';
 import { createTask, wait } from '../../src/coroutines/index.ts';
 import type { ExceptionContext } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
-import { run } from '../../src/runtime/index.ts';
 import { collectReports } from '../coroutines/spellings.ts';
 import { propertyRuns } from '../support/property-runs.ts';
+import { runSimulated, taskOrder } from '../support/simulated.ts';
 import { settle } from './in-loop.ts';
 import { inWorld, scenarios } from './random-programs.ts';
 
 describe('any program of tasks, scopes, groups, locks, queues and events, in both spellings, however it is cancelled', () => {
   it('ends with nothing alive, held, lost, doubled or asleep, and every error seen once', () =>
     fc.assert(
-      fc.asyncProperty(scenarios({ yielding: false }), (scenario) =>
-        inWorld(scenario, function* (world) {
+      fc.asyncProperty(scenarios({ yielding: false }), taskOrder, (scenario, order) =>
+        inWorld(scenario, order, function* (world) {
           yield* world.rest();
           world.checkAsleep();
           // One that resists, or is shielded, has more to be cancelled out of; every round it is one thing fewer.
@@ -32,8 +32,8 @@ describe('any program of tasks, scopes, groups, locks, queues and events, in bot
 
   it('ends when its tasks are cancelled once, unless it catches or holds off cancellations', () =>
     fc.assert(
-      fc.asyncProperty(scenarios({ yielding: true }), (scenario) =>
-        inWorld(scenario, function* (world) {
+      fc.asyncProperty(scenarios({ yielding: true }), taskOrder, (scenario, order) =>
+        inWorld(scenario, order, function* (world) {
           yield* world.rest();
           world.checkAsleep();
           for (const root of world.roots) root.cancel('the end');
@@ -47,7 +47,7 @@ describe('any program of tasks, scopes, groups, locks, queues and events, in bot
 
 describe('what random programs have found', () => {
   it('the failure of a task is reported if who waits for it by `wait` is cancelled in that turn', () =>
-    run(function* () {
+    runSimulated(function* () {
       const reports: ExceptionContext[] = [];
       collectReports(getRunningLoop(), reports);
       const failing = createTask(function* () {

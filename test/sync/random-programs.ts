@@ -46,6 +46,7 @@ import {
   Semaphore,
 } from '../../src/sync/index.ts';
 import { asyncFunction, generator, type Script, toGenerator } from '../coroutines/spellings.ts';
+import { simulatedLoop } from '../support/simulated.ts';
 
 export type Spelling = 'yield*' | 'await';
 
@@ -261,8 +262,12 @@ function programs({ yielding, promises }: ProgramOptions): fc.Arbitrary<Program>
  * Runs a scenario on a loop of its own. Unlike `run`, this leaves at the end what is left: a task that cannot be
  * cancelled fails the test instead of keeping it.
  */
-export async function inWorld(scenario: Scenario, main: (world: World) => Script<void>): Promise<void> {
-  const runner = new Runner();
+export async function inWorld(
+  scenario: Scenario,
+  order: readonly number[],
+  main: (world: World) => Script<void>,
+): Promise<void> {
+  const runner = new Runner({ loopFactory: () => simulatedLoop(order) });
   const rejections: unknown[] = [];
   const onRejection = (reason: unknown) => void rejections.push(reason);
   process.on('unhandledRejection', onRejection);

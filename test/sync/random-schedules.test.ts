@@ -8,7 +8,6 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { createTask, type Future, sleep, type Task, timeout } from '../../src/coroutines/index.ts';
 import { CancelledError, type Suspension, TimeoutError } from '../../src/interface/index.ts';
-import { run } from '../../src/runtime/index.ts';
 import {
   Barrier,
   BoundedSemaphore,
@@ -21,9 +20,10 @@ import {
   Queue,
   Semaphore,
 } from '../../src/sync/index.ts';
+import { propertyRuns } from '../support/property-runs.ts';
+import { runSimulated, taskOrder } from '../support/simulated.ts';
 import { settle } from './in-loop.ts';
 
-const runs = { numRuns: 200 };
 // By default fast-check makes most arrays far shorter than they may be.
 const length = { maxLength: 60, size: 'max' } as const;
 
@@ -120,8 +120,8 @@ function assertNobodyOvertaken(requests: readonly Future<unknown>[]): void {
 function property<T>(name: string, commands: fc.Arbitrary<T>, check: (commands: T) => Steps): void {
   it(name, () =>
     fc.assert(
-      fc.asyncProperty(commands, (given) => run(() => check(given))),
-      runs,
+      fc.asyncProperty(commands, taskOrder, (given, order) => runSimulated(() => check(given), order)),
+      propertyRuns(200),
     ),
   );
 }

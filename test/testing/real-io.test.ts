@@ -75,6 +75,8 @@ const refused: Record<string, [what: string, program: () => unknown]> = {
       process.off('SIGHUP', ignore);
     },
   ],
+  'process.exit': ['the end of the process', () => process.exit(0)],
+  'process.kill': ['a signal to a process', () => process.kill(process.pid, 0)],
   gzip: ['compression by a thread', () => gzip('x', () => {})],
   'zlib streams': ['compression by a thread', () => zlib.createGzip().end('x')],
   pbkdf2: ['cryptography by a thread', () => pbkdf2('a', 'b', 1, 8, 'sha1', () => {})],

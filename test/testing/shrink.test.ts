@@ -222,7 +222,7 @@ describe('a deviation', () => {
     const latency = oracle.choices('latency client → server', 'network');
     for (let i = 0; i < 5; i++) latency.fraction();
     const order = oracle.choices('order a', 'order');
-    order.describe = (outcome) => `task ${outcome + 1} before task 1`;
+    order.describeBy((outcome) => `task ${outcome + 1} before task 1`);
     order.pick(3);
     oracle.choices('crash', 'fault').pick(2);
     assert.deepEqual(recording.tell().map(describeDeviation), [

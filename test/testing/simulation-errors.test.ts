@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { createTask, Future, sleep } from '../../src/coroutines/index.ts';
 import { GroupError, type Suspension } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
+import { run } from '../../src/runtime/index.ts';
 import { type Simulation, SimulationError, simulate, type TaskBody } from '../../src/testing/index.ts';
 import { failureOf } from './scenarios.ts';
 
@@ -71,6 +72,50 @@ describe('errors in a simulation are never silent:', () => {
     });
     assert.equal(error.code, 'ERR_UNHANDLED');
     assert.match(error.message, /on test: .*task child.*boom/);
+  });
+
+  it('a future that fails, and nobody ever looks at it', async () => {
+    const looked: string[] = [];
+    const error = await simulationError(async (sim) => {
+      sim.host('server', async () => {
+        new Future<void>().setException(new Error('boom'));
+        const late = new Future<void>();
+        late.setException(new Error('not lost'));
+        await sleep(10);
+        await late.catch((reason) => looked.push(String(reason)));
+      });
+      await sleep(50);
+    });
+    assert.deepEqual(looked, ['Error: not lost']);
+    assert.deepEqual(summary(error), [
+      'ERR_UNHANDLED',
+      'Unhandled on server: Future exception was never retrieved: Error: boom',
+      'server',
+      10,
+      5,
+      'Error: boom',
+    ]);
+  });
+
+  it('a simulation below a loop that owns the thread, which would never begin', async () => {
+    const inside = run(async () => await simulate(async () => {}), {
+      runner: 'blocking',
+      driver: 'simulation',
+    });
+    await assert.rejects(
+      inside,
+      /^StateError: Cannot simulate: the event loop that runs here owns the thread/,
+    );
+  });
+
+  it('a scenario that throws what is no error', async () => {
+    for (const thrown of [null, undefined, 'text'])
+      await assert.rejects(
+        simulate(async () => {
+          throw thrown;
+        }),
+        (error) => error === thrown,
+      );
   });
 
   it('what is called back at a time', async () => {

@@ -33,6 +33,7 @@ describe('a host of a simulation', () => {
     assert.throws(() => sim.host('server'), RangeError);
     assert.throws(() => sim.host('test'), RangeError);
     assert.throws(() => sim.host('no name'), RangeError);
+    assert.throws(() => sim.host('localhost'), RangeError);
     yield host.finished;
   });
 

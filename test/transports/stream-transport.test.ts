@@ -642,7 +642,17 @@ describe('an error of the connection', () => {
       assert.deepEqual(protocol.calls, ['connectionLost reset']);
       assert.deepEqual(
         loop.reports,
-        debug ? [{ message: 'Fatal error on the connection', exception: reset, transport, protocol }] : [],
+        debug
+          ? [
+              {
+                message: 'Fatal error on the connection',
+                exception: reset,
+                transport,
+                protocol,
+                level: 'debug',
+              },
+            ]
+          : [],
       );
     }
   });

@@ -1,6 +1,7 @@
 /** HTTP clients of Node's over connections of the loop: agents for `node:http` and `https`, and what undici connects by. */
 import { type AgentOptions, type ClientRequestArgs, Agent as NodeHttpAgent } from 'node:http';
 import { type AgentOptions as HttpsAgentOptions, Agent as NodeHttpsAgent } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { EventLoop } from '../../interface/index.ts';
@@ -65,8 +66,9 @@ export interface UndiciTarget {
   httpSocket?: Duplex | undefined;
 }
 
+/** What undici's types call for; it is a `StreamSocket` where it is not TLS. */
 type Connected = (
-  ...result: [error: null, socket: StreamSocket | TLSSocket] | [error: Error, socket: null]
+  ...result: [error: null, socket: Socket | TLSSocket] | [error: Error, socket: null]
 ) => void;
 
 /**
@@ -104,7 +106,7 @@ export function undiciConnect({
     };
     const connected = () => {
       end();
-      callback(null, socket);
+      callback(null, socket as Socket | TLSSocket);
     };
     const failed = (error: Error) => {
       end();

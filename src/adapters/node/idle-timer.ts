@@ -6,6 +6,13 @@ import { coded, invalidType } from './node-failure.ts';
 const timeoutMax = 2 ** 31 - 1;
 
 /**
+ * Milliseconds for which we wait again before we ring. Clients set a timer of Node's for the same time beside ours
+ * (follow-redirects, and so axios): over Node's sockets that one is first, and says what has happened. It is on another clock,
+ * in whole milliseconds, and runs behind our turns; so there has to be one turn more.
+ */
+const grace = 2;
+
+/**
  * Calls back when nothing was done for some time, by the loop's clock. Activity costs no timer: one that has come too early
  * is set again for what is left.
  */
@@ -15,6 +22,8 @@ export class IdleTimer {
   #timeout = 0;
   #activeAt = 0;
   #timer: TimerHandle | null = null;
+  /** The time has passed, and the grace is passing. */
+  #waited = false;
 
   /** @param loop null: the one that runs when it is first needed */
   constructor(loop: EventLoop | null, onIdle: () => void) {
@@ -59,10 +68,14 @@ export class IdleTimer {
 
   #rang(loop: EventLoop): void {
     this.#timer = null;
-    if (this.#timeout === 0) return;
     const due = this.#activeAt + this.#timeout;
-    if (due > loop.time()) this.#arm(loop, due);
-    else this.#onIdle();
+    const now = loop.time();
+    const idle = due <= now;
+    const rings = idle && this.#waited;
+    this.#waited = idle && !rings;
+    if (this.#timeout === 0) return;
+    if (rings) this.#onIdle();
+    else this.#arm(loop, idle ? now + grace : due);
   }
 }
 

@@ -4,7 +4,9 @@
  */
 export { fromNodeReadable } from './from-node-readable.ts';
 export { fromNodeWritable } from './from-node-writable.ts';
+export { installTimers, type TimersOptions } from './install-timers.ts';
 export { type LookupAddress, type LookupOptions, lookup } from './lookup.ts';
+export { RedisConnector } from './redis-connector.ts';
 export { type ServeOptions, serve } from './serve.ts';
 export type { ConnectArguments, SocketTarget } from './socket-target.ts';
 export { StreamSocket, type StreamSocketOptions } from './stream-socket.ts';

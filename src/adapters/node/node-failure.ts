@@ -18,7 +18,9 @@ export function nodeFailure(error: unknown, hostname?: string): Error {
   if (error instanceof GroupError) {
     const errors = error.errors.map((one) => nodeFailure(one, hostname));
     const { code } = errors[0] as NodeJS.ErrnoException;
-    return Object.assign(new AggregateError(errors, error.message, { cause: error }), { code });
+    // Node's says nothing, and libraries pass on what it says.
+    const message = errors.map((one) => one.message).join(', ');
+    return Object.assign(new AggregateError(errors, message, { cause: error }), { code });
   }
   return error instanceof Error ? error : new Error(String(error), { cause: error });
 }

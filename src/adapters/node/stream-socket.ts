@@ -171,9 +171,18 @@ export class StreamSocket extends Duplex implements Protocol {
     const failure = opening.cancelled() ? null : opening.exception();
     if (this.#opening !== opening) return;
     this.#opening = null;
-    // The end of the run is no error, which might find no listener.
-    if (opening.cancelled()) this.destroy();
+    if (opening.cancelled()) this.destroy(this.#endOfRun());
     else if (failure !== null) this.destroy(nodeFailure(failure, host));
+  }
+
+  /**
+   * Why the attempt was given up. Those who listen are told, since what looks like a lost connection is tried again at once
+   * by some; where nobody does, it ends no process.
+   */
+  #endOfRun(): Error | undefined {
+    if (this.listenerCount('error') === 0) return undefined;
+    const error = new Error('connect ECANCELED: the run has ended');
+    return Object.assign(coded('ECANCELED', error), { syscall: 'connect' });
   }
 
   // What the transport calls.

@@ -1,5 +1,5 @@
 import type { Server } from 'node:net';
-import type { EventLoop } from '../../interface/index.ts';
+import { type EventLoop, StateError } from '../../interface/index.ts';
 import { getRunningLoop } from '../../loop/index.ts';
 import { ListeningHandle, type ListeningServer, type ServerInsides } from './listening-handle.ts';
 import { coded } from './node-failure.ts';
@@ -42,8 +42,10 @@ export function useLoop<S extends Server>(server: S, loop?: EventLoop): S {
     // Node would look it up by libuv.
     listen: hidden((...args: unknown[]): S => {
       host = hostOf(args);
-      const mayRun = loop ?? getRunningLoop();
-      if (mayRun.isClosed()) throw new Error('Cannot listen: the loop is closed');
+      // Now, and not from the middle of `listen`.
+      if ((loop ?? getRunningLoop()).isClosed()) {
+        throw new StateError('ERR_LOOP_CLOSED', 'Cannot listen: the event loop is closed');
+      }
       return listen.apply(listening, host === null ? args : withoutHost(args)) as unknown as S;
     }),
     _listen2: hidden(((address, port, addressType, backlog, fd, flags = 0) => {

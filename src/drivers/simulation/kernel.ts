@@ -6,6 +6,8 @@ import { UnixNames } from './unix-names.ts';
 export interface KernelSocket {
   /** The program that opened it. It may have closed it, and the kernel still be sending what it took. */
   readonly program: object;
+  /** Open, and worth being waited for: by it, a program of Node's does not end by itself. */
+  readonly keepsAlive: boolean;
   /** The program ends: as if it closed it. */
   close(): void;
   /** The machine has lost its power. Nobody is told, on this side or the other. */
@@ -31,6 +33,12 @@ export class Kernel {
 
   closed(socket: KernelSocket): void {
     this.#sockets.delete(socket);
+  }
+
+  /** Whether a program has something open that is worth being waited for. */
+  keepsAlive(program: object): boolean {
+    for (const socket of this.#sockets) if (socket.program === program && socket.keepsAlive) return true;
+    return false;
   }
 
   /** Closes what a program has left open. */

@@ -53,6 +53,7 @@ export class Link {
   cut = false;
   /** what holds of it now */
   behaviour: LinkBehaviour = plainBehaviour;
+  readonly #choices = new Map<string, Choices>();
   readonly #latencies: Choices;
   readonly #losses: Choices;
   #defaults: LinkOptions;
@@ -65,12 +66,14 @@ export class Link {
     this.from = from;
     this.to = to;
     this.#latencies = this.choices('latency', 'network');
-    this.#latencies.describe = (outcome) => {
+    this.#latencies.describeBy((outcome) => {
       const drawn = drawLatency(this.behaviour.latency, { fraction: () => outcome / 2 ** 32 });
       return `${rounded(drawn)} ms`;
-    };
+    });
     this.#losses = this.choices('loss', 'fault');
-    this.#losses.describe = () => `${from.name} → ${to.name} loses a packet at ${rounded(from.world.now)} ms`;
+    this.#losses.describeBy(
+      () => `${from.name} → ${to.name} loses a packet at ${rounded(from.world.now)} ms`,
+    );
     this.#defaults = defaults;
     this.#behave();
   }
@@ -92,9 +95,14 @@ export class Link {
     this.#behave();
   }
 
-  /** The choices of this direction for that purpose; the same ones at every call, which looks them up by name. */
+  /** The choices of this direction for that purpose; the same ones at every call. */
   choices(purpose: string, kind: ChoiceKind): Choices {
-    return this.from.world.oracle.choices(`${purpose} ${this.from.name} → ${this.to.name}`, kind);
+    let choices = this.#choices.get(purpose);
+    if (choices === undefined) {
+      choices = this.from.world.oracle.choices(`${purpose} ${this.from.name} → ${this.to.name}`, kind);
+      this.#choices.set(purpose, choices);
+    }
+    return choices;
   }
 
   /**

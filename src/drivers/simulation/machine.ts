@@ -6,6 +6,13 @@ import { SimulationDriver } from './simulation-driver.ts';
 import { Udp } from './udp.ts';
 import type { World } from './world.ts';
 
+/** @see RFC 1123, section 2.1 */
+const hostName = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/i;
+const nameLengthMax = 253;
+
+/** So many end in two bytes that others have not. */
+const machinesMax = 65_535;
+
 /**
  * A host without its program: a name, addresses, clocks, and a kernel's account of what is open on it. Whoever runs a
  * program on it boots it, and drives a loop by the driver that this gives.
@@ -22,9 +29,14 @@ export class Machine {
 
   constructor(world: World, name: string, number: number) {
     if (typeof name !== 'string') throw new TypeError('Cannot add the host: its name is not a string');
-    if (!/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/i.test(name) || /^[\d.]+$/.test(name))
+    if (!hostName.test(name) || name.length > nameLengthMax || /^[\d.]+$/.test(name))
       throw new RangeError(`Cannot add the host: '${name}' is no name for one (RFC 1123)`);
-    if (world.machines.has(name)) throw new RangeError(`Cannot add the host: there is a '${name}' already`);
+    if (world.machineNamed(name) !== null)
+      throw new RangeError(`Cannot add the host: there is a '${name}' already`);
+    if (number > machinesMax)
+      throw new RangeError(
+        `Cannot add the host: there are ${machinesMax} already, and no addresses for more`,
+      );
     this.world = world;
     this.name = name;
     this.addresses = [`10.0.${number >> 8}.${number & 255}`, `fd00::${number.toString(16)}`];

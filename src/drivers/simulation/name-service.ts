@@ -76,10 +76,10 @@ export class NameService {
   /** How long this look-up takes. */
   drawLatency(asking: Machine): number {
     const choices = this.#world.oracle.choices(`latency of look-ups at ${asking.name}`, 'network');
-    choices.describe ??= (outcome) => {
+    choices.describeBy((outcome) => {
       const drawn = drawLatency(this.#latency, { fraction: () => outcome / 2 ** 32 });
       return `${Math.round(drawn * 1000) / 1000} ms`;
-    };
+    });
     return drawLatency(this.#latency, choices);
   }
 
@@ -97,18 +97,16 @@ export class NameService {
     if (family !== 0) {
       return { addresses: [{ host: target, family: family as AddressFamily }], canonicalName: wanted };
     }
-    for (const machine of this.#world.machines.values()) {
-      if (machine.name.toLowerCase() !== target.toLowerCase()) continue;
-      const [ipv4, ipv6] = machine.addresses;
-      return {
-        addresses: [
-          { host: ipv4, family: 4 },
-          { host: ipv6, family: 6 },
-        ],
-        canonicalName: machine.name,
-      };
-    }
-    return null;
+    const machine = this.#world.machineNamed(target);
+    if (machine === null) return null;
+    const [ipv4, ipv6] = machine.addresses;
+    return {
+      addresses: [
+        { host: ipv4, family: 4 },
+        { host: ipv6, family: 6 },
+      ],
+      canonicalName: machine.name,
+    };
   }
 
   /** The name of the machine that has this address; null: none has. */

@@ -25,16 +25,18 @@ export type Overruling = (choices: Choices, index: number, outcome: number, coun
 
 const range = 2 ** 32;
 
+/**
+ * Says what an outcome means, for a person: asked at the very moment of the choice, it may give a function to be asked when
+ * the run is over. '' is for what another choice of this label says too.
+ */
+export type DescribeOutcome = (outcome: number, count: number) => string | (() => string);
+
 /** The choices made in one place. */
 export class Choices {
   readonly label: string;
   readonly kind: ChoiceKind;
-  /**
-   * Says what an outcome means, for a person: asked at the very moment of the choice, it may give a function to be asked
-   * when the run is over. '' is for what another choice of this label says too. null: its number says it all.
-   */
-  describe: ((outcome: number, count: number) => string | (() => string)) | null = null;
   readonly #oracle: Oracle;
+  #describe: DescribeOutcome | null = null;
   #index = 0;
   #a: number;
   #b: number;
@@ -51,6 +53,21 @@ export class Choices {
     this.#b = mix();
     this.#c = mix();
     for (let i = 0; i < 12; i++) this.#draw();
+  }
+
+  /** null: its number says it all. */
+  get describe(): DescribeOutcome | null {
+    return this.#describe;
+  }
+
+  /**
+   * Says from now on what outcomes mean.
+   *
+   * A function that is made where it is assigned to a property is put among old objects by V8: there it would keep the whole
+   * simulation until everything is collected. So it is passed, here and wherever one is made for each simulation.
+   */
+  describeBy(describe: DescribeOutcome): void {
+    this.#describe = describe;
   }
 
   /** An integer from 0 on, below `count`, which is at most 2^21. Between one there is nothing to choose. */

@@ -65,6 +65,10 @@ export class SimulatedConnect implements Operation, KernelSocket, Runnable {
     this.#ask();
   }
 
+  get keepsAlive(): boolean {
+    return !this.#over;
+  }
+
   cancel(): void {
     if (this.#over) return;
     if (this.#outcome === 'made') this.#near?.close();

@@ -32,6 +32,7 @@ export abstract class SimulatedDatagramChannel implements DatagramChannel, Kerne
   #reading = false;
   #queued = false;
   #closed = false;
+  #ref = true;
 
   constructor(program: SocketProgram) {
     this.program = program;
@@ -91,11 +92,15 @@ export abstract class SimulatedDatagramChannel implements DatagramChannel, Kerne
   }
 
   ref(): void {
-    // Of a simulated program, the host sees nothing that could keep it alive.
+    this.#ref = true;
   }
 
   unref(): void {
-    // As above.
+    this.#ref = false;
+  }
+
+  get keepsAlive(): boolean {
+    return this.#ref && !this.#closed;
   }
 
   run(): void {

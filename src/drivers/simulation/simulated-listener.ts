@@ -19,14 +19,15 @@ export class SimulatedListener implements Listener, Acceptor, KernelSocket, Runn
   readonly program: SocketProgram;
   /** for its connections */
   readonly keepAlive: boolean;
-  /** gives back its port or name */
-  release: () => void = () => {};
   readonly #sink: ListenerSink;
   readonly #backlog: number;
   readonly #begun: SimulatedStreamChannel[] = [];
   readonly #beginning = new Set<SimulatedStreamChannel>();
+  /** gives back its port or name */
+  #release: () => void = () => {};
   #queued = false;
   #closed = false;
+  #ref = true;
 
   constructor(program: SocketProgram, address: SocketAddress, options: ListenOptions, sink: ListenerSink) {
     this.program = program;
@@ -35,6 +36,12 @@ export class SimulatedListener implements Listener, Acceptor, KernelSocket, Runn
     this.#backlog = options.backlog;
     this.#sink = sink;
     program.machine.kernel.opened(this);
+  }
+
+  /** It has that port or name from now on, until it gives it back. */
+  bound(address: SocketAddress, release: () => void): void {
+    this.address = address;
+    this.#release = release;
   }
 
   /** One more would not be taken. @see listen(2), on the backlog: Linux takes one more than that */
@@ -71,7 +78,7 @@ export class SimulatedListener implements Listener, Acceptor, KernelSocket, Runn
 
   finish(onFinished: () => void): void {
     // Those that are being made now would be handed over to nobody.
-    if ('host' in this.address) this.release();
+    if ('host' in this.address) this.#release();
     this.program.tell(() => {
       this.#accept(Infinity);
       onFinished();
@@ -79,11 +86,15 @@ export class SimulatedListener implements Listener, Acceptor, KernelSocket, Runn
   }
 
   ref(): void {
-    // As for a channel.
+    this.#ref = true;
   }
 
   unref(): void {
-    // As for a channel.
+    this.#ref = false;
+  }
+
+  get keepsAlive(): boolean {
+    return this.#ref && !this.#closed;
   }
 
   run(): void {
@@ -116,7 +127,7 @@ export class SimulatedListener implements Listener, Acceptor, KernelSocket, Runn
   }
 
   #leave(): void {
-    this.release();
+    this.#release();
     this.program.machine.kernel.closed(this);
   }
 }

@@ -143,6 +143,11 @@ export class SimulatedNames implements NameOperations {
     );
   }
 
+  /** An answer is on its way. */
+  get asking(): boolean {
+    return this.#asked.size > 0;
+  }
+
   /** Nothing that was asked is answered any more. */
   close(): void {
     for (const question of [...this.#asked]) question.cancel();
@@ -164,7 +169,7 @@ export class SimulatedNames implements NameOperations {
     });
     const answered = () => {
       this.#asked.delete(question);
-      question.release = () => {};
+      question.release = nothing;
       if (fails && world.trace !== null)
         world.note({ host: name, kind: 'fault', text: `the look-up of ${what} fails: EAI_AGAIN` });
       this.#host.enqueue(question);
@@ -174,6 +179,8 @@ export class SimulatedNames implements NameOperations {
     return question;
   }
 }
+
+function nothing(): void {}
 
 /** Something that is asked, until it has been told of or given up. */
 class Question implements Operation {

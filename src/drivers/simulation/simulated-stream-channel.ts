@@ -78,6 +78,7 @@ export class SimulatedStreamChannel implements StreamChannel, FlowEnd, KernelSoc
   #failed = false;
   #closed = false;
   #closedUntold = false;
+  #ref = true;
 
   /** Then `join` it, and `open` it. */
   constructor(program: SocketProgram, localAddress: SocketAddress, remoteAddress: SocketAddress) {
@@ -86,7 +87,7 @@ export class SimulatedStreamChannel implements StreamChannel, FlowEnd, KernelSoc
     this.localAddress = localAddress;
     this.remoteAddress = remoteAddress;
     this.#reads = this.machine.world.oracle.choices(`reads ${this.machine.name}`, 'network');
-    this.#reads.describe ??= (outcome, count) => `${outcome} of ${count} pieces later`;
+    this.#reads.describeBy(describeReads);
   }
 
   /** Makes a connection of both. */
@@ -168,11 +169,15 @@ export class SimulatedStreamChannel implements StreamChannel, FlowEnd, KernelSoc
   }
 
   ref(): void {
-    // Nothing outside of the simulation can happen to it, for which a host should stay alive.
+    this.#ref = true;
   }
 
   unref(): void {
-    // As above.
+    this.#ref = false;
+  }
+
+  get keepsAlive(): boolean {
+    return this.#ref && !this.#closed;
   }
 
   run(): void {
@@ -445,6 +450,10 @@ export class SimulatedStreamChannel implements StreamChannel, FlowEnd, KernelSoc
         : kernelError('use the connection', syscall, this.#broken as KernelErrorCode),
     );
   }
+}
+
+function describeReads(outcome: number, count: number): string {
+  return `${outcome} of ${count} pieces later`;
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

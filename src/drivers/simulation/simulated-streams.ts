@@ -145,8 +145,7 @@ export class SimulatedStreams implements StreamOperations {
       listener.close();
       return kernelError(doing, 'bind', 'EADDRINUSE', named);
     }
-    listener.address = { host, port: claim.port, family };
-    listener.release = () => kernel.tcp.release(claim);
+    listener.bound({ host, port: claim.port, family }, () => kernel.tcp.release(claim));
     return listener;
   }
 
@@ -164,7 +163,7 @@ export class SimulatedStreams implements StreamOperations {
       return kernelError(doing, 'bind', 'EADDRINUSE', { address: path });
     }
     const keepFile = options.keepFile === true;
-    listener.release = () => unixNames.release(path, listener, { keepFile });
+    listener.bound({ path }, () => unixNames.release(path, listener, { keepFile }));
     return listener;
   }
 

@@ -73,6 +73,12 @@ export class SimulationDriver implements Driver {
     return { cancel: () => void this.#idleWatchers.delete(watcher) };
   }
 
+  /** Something is open, or asked for, that a program of Node's would wait for. */
+  get keepsAlive(): boolean {
+    if (this.#program === null) return false;
+    return this.names?.asking === true || this.machine.kernel.keepsAlive(this.#program);
+  }
+
   close(): void {
     const program = this.#program;
     this.halt();

@@ -101,8 +101,7 @@ export class StreamFlow {
     this.#link = local ? null : world.network.link(from.machine, to.machine);
     this.#back = local ? null : world.network.link(to.machine, from.machine);
     this.#cuts = world.oracle.choices(`cuts ${from.machine.name} → ${to.machine.name}`, 'network');
-    // Whether there is one is said by where it is.
-    this.#cuts.describe ??= (outcome, count) => (count === 2 ? '' : `after ${bytes(outcome + 1)}`);
+    this.#cuts.describeBy(describeCut);
   }
 
   /** How many bytes it would take now. */
@@ -399,6 +398,11 @@ export class StreamFlow {
     const what = kind === 'data' ? `data ${bytes(byteCount)}` : names[kind];
     return `${what} → ${this.#to.label}`;
   }
+}
+
+/** Whether there is one is said by where it is. */
+function describeCut(outcome: number, count: number): string {
+  return count === 2 ? '' : `after ${bytes(outcome + 1)}`;
 }
 
 function bytes(count: number): string {

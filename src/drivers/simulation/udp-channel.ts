@@ -83,7 +83,10 @@ export class UdpChannel extends SimulatedDatagramChannel {
     const to = address ?? this.#remoteAddress;
     if (this.closed || to === null) return true;
     try {
-      const error = data.length > bytesMax[this.family] ? 'EMSGSIZE' : this.#transmit(data, to);
+      const error =
+        data.length > bytesMax[this.family]
+          ? 'EMSGSIZE'
+          : this.#transmit(data, { ...to, family: this.family });
       if (error !== null)
         this.trouble(kernelError(`send a datagram to ${describeAddress(to)}`, 'sendto', error, named(to)));
     } catch (error) {

@@ -28,6 +28,8 @@ export class World {
   readonly network: Network;
   readonly names: NameService;
   readonly machines = new Map<string, Machine>();
+  /** by their names in lower case */
+  readonly #named = new Map<string, Machine>();
   readonly startOfTime: number;
   trace: TraceSink | null = null;
   readonly #events = new TimerHeap<Runnable>();
@@ -86,8 +88,14 @@ export class World {
   addMachine(name: string): Machine {
     const machine = new Machine(this, name, this.machines.size + 1);
     this.machines.set(name, machine);
+    this.#named.set(name.toLowerCase(), machine);
     this.network.connect(machine);
     return machine;
+  }
+
+  /** Upper and lower case are the same. null: there is none. */
+  machineNamed(name: string): Machine | null {
+    return this.#named.get(name.toLowerCase()) ?? null;
   }
 
   /** A number for a message that nothing else in this world has. */

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { BlockList, createServer } from 'node:net';
 import { pipeline } from 'node:stream';
-import { describe } from 'node:test';
+import { describe, it } from 'node:test';
 import { StreamSocket, serve } from '../../../src/adapters/node/index.ts';
 import type { Transport } from '../../../src/interface/index.ts';
 import { getRunningLoop } from '../../../src/loop/index.ts';
+import { simulate } from '../../../src/testing/index.ts';
 import {
   bytes,
   collectReports,
@@ -614,3 +615,24 @@ for (const kind of loopKinds) {
     });
   });
 }
+
+describe('StreamSocket at the end of a run', () => {
+  it('tells who listens that its attempt was given up, and ends no process where nobody does', async () => {
+    const told: (string | undefined)[] = [];
+    let attempts = 0;
+    await simulate(async () => {
+      const again = () => {
+        attempts++;
+        // Who takes it for a lost connection would go on for ever.
+        const socket = StreamSocket.connect(80, 'far');
+        socket.on('error', ({ code }: NodeJS.ErrnoException) => told.push(code));
+        socket.on('close', (hadError: boolean) => {
+          if (!hadError) again();
+        });
+      };
+      again();
+      StreamSocket.connect(80, 'far');
+    });
+    assert.deepEqual([attempts, told], [1, ['ECANCELED']]);
+  });
+});

@@ -33,6 +33,15 @@ describe('the network', () => {
     assert.throws(() => world.network.link(a, a), RangeError);
   });
 
+  it('takes no machine whose name is none, or one that another has, in whatever case', () => {
+    const { world } = worldOfTwo();
+    for (const name of ['', 'a b', 'a..b', '-a', 'a-', '10.0.0.9', 'x'.repeat(64), 'A'])
+      assert.throws(() => world.addMachine(name), RangeError, name);
+    assert.throws(() => world.addMachine(5 as unknown as string), TypeError);
+    assert.deepEqual(world.addMachine('db-1.example').addresses, ['10.0.0.3', 'fd00::3']);
+    assert.equal(world.machineNamed('DB-1.Example')?.name, 'db-1.example');
+  });
+
   it('refuses options that make no sense', () => {
     const { world, there } = worldOfTwo();
     const bad: [LinkOptions, RegExp][] = [

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import type { EventLoop, Handle, TimerHandle } from '../interface/index.ts';
+import type { EventLoop, Handle, TimerHandle } from '../../interface/index.ts';
 import { globalsClock } from './globals-clock.ts';
 import type { Replacements } from './replacements.ts';
 

@@ -15,27 +15,37 @@ export class Replacements {
     const owner = ownerOf(target, key);
     const before = Object.getOwnPropertyDescriptor(owner, key);
     const assigned = before?.writable === true;
-    this.#replaced.push({ owner, key, before, assigned });
     if (assigned) Reflect.set(owner, key, value);
     else this.#define(owner, key, before, { value, writable: true });
+    this.#replaced.push({ owner, key, before, assigned });
   }
 
   replaceGetter(target: object, key: PropertyKey, get: () => unknown): void {
     const owner = ownerOf(target, key);
     const before = Object.getOwnPropertyDescriptor(owner, key);
-    this.#replaced.push({ owner, key, before, assigned: false });
     const set = before?.set;
     this.#define(owner, key, before, set === undefined ? { get } : { get, set });
+    this.#replaced.push({ owner, key, before, assigned: false });
   }
 
-  /** Puts everything back as it was found; properties that were not there are gone again. */
+  /**
+   * Puts everything back as it was found; properties that were not there are gone again.
+   *
+   * @throws {TypeError} somebody has fixed one of them meanwhile; the others are put back all the same
+   */
   restore(): void {
+    let failure: { readonly error: unknown } | null = null;
     for (let replaced = this.#replaced.pop(); replaced !== undefined; replaced = this.#replaced.pop()) {
       const { owner, key, before, assigned } = replaced;
-      if (before === undefined) Reflect.deleteProperty(owner, key);
-      else if (assigned && isAsAssigned(owner, key)) Reflect.set(owner, key, before.value);
-      else Object.defineProperty(owner, key, before);
+      try {
+        if (before === undefined) Reflect.deleteProperty(owner, key);
+        else if (assigned && isAsAssigned(owner, key)) Reflect.set(owner, key, before.value);
+        else Object.defineProperty(owner, key, before);
+      } catch (error) {
+        failure ??= { error };
+      }
     }
+    if (failure !== null) throw failure.error;
   }
 
   #define(

@@ -14,11 +14,11 @@ import timersPromises, {
 import { promisify } from 'node:util';
 import { getRunningLoop, StateError, sleep } from 'tulipa';
 import { simulate } from 'tulipa/testing';
-import type { Machine } from '../../src/drivers/simulation/index.ts';
-import { installGlobals } from '../../src/testing/globals.ts';
-import type { GlobalsClock } from '../../src/testing/globals-clock.ts';
-import { guardRealIo } from '../../src/testing/real-io.ts';
-import { inSimulation } from './in-simulation.ts';
+import { installGlobals } from '../../../src/adapters/node/globals.ts';
+import type { GlobalsClock } from '../../../src/adapters/node/globals-clock.ts';
+import type { Machine } from '../../../src/drivers/simulation/index.ts';
+import { guardRealIo } from '../../../src/testing/real-io.ts';
+import { inSimulation } from '../../testing/in-simulation.ts';
 
 const startOfTime = Date.UTC(2030, 0, 1);
 
@@ -523,7 +523,7 @@ describe('installing globals', () => {
     try {
       assert.throws(
         () => installGlobals(clock),
-        (error) => error instanceof StateError && error.code === 'ERR_SIMULATION_RUNNING',
+        (error) => error instanceof StateError && error.code === 'ERR_GLOBALS_REPLACED',
       );
     } finally {
       uninstall();
