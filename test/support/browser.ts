@@ -147,7 +147,7 @@ export class Browser {
       await gone;
     }
     // Its helpers may write for a moment yet.
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    removeFolder(this.#folder);
   }
 
   #call<R>(method: string, params: object = {}): Promise<R> {
@@ -182,5 +182,17 @@ export class Browser {
     )
       this.complaints.push(JSON.stringify(params));
     if (method !== undefined) this.#events.get(method)?.();
+  }
+}
+
+/** What is left of the browser may still write into it; to try again is to look again what is in it. */
+function removeFolder(path: string): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+      return;
+    } catch (error) {
+      if (tries === 3) throw error;
+    }
   }
 }
