@@ -1,6 +1,8 @@
 /** Puts it all together: the event loop, the policy, and `run`. */
+
 export { setDefaultExecutorFactory } from './default-executor.ts';
 export { type DriverInfo, driversOffering, environment, listDrivers } from './drivers.ts';
+export { endTasks } from './end-tasks.ts';
 export { EventLoop } from './event-loop.ts';
 export { type LoopExtension, setLoopExtension } from './loop-extension.ts';
 export { type NewEventLoopOptions, newEventLoop } from './new-event-loop.ts';

@@ -1,4 +1,4 @@
-import { allTasks, currentTask, ensureFuture, Future, Task } from '../coroutines/index.ts';
+import { ensureFuture, Task } from '../coroutines/index.ts';
 import {
   type Awaitable,
   type Context,
@@ -12,6 +12,7 @@ import {
 } from '../interface/index.ts';
 import { alreadyRunning, copyContext, nodeHost, runningLoop, warn } from '../loop/index.ts';
 import { environment } from './drivers.ts';
+import { endTasks } from './end-tasks.ts';
 import { EventLoop } from './event-loop.ts';
 import { extension } from './loop-extension.ts';
 import { newEventLoop } from './new-event-loop.ts';
@@ -237,32 +238,16 @@ export class Runner {
   }
 
   *#endTasks(loop: EventLoop): Generator<Suspension, void, unknown> {
-    const self = currentTask();
-    const leftOver = () => [...allTasks(loop)].filter((task) => task !== self);
-    // Cleaning up may start tasks; what goes on starting them without end is left after so many rounds.
-    for (let round = 0; round < cancelRounds; round++) {
-      const left = leftOver();
-      if (left.length === 0) return;
-      for (const task of left) task.cancel('the run has ended');
-      const ended = yield* allEnd(loop, left);
-      for (const task of left) {
-        const exception = task.done() && !task.cancelled() ? task.exception() : null;
-        if (exception !== null) {
-          loop.callExceptionHandler({
-            message: 'Unhandled exception while the run was shut down',
-            exception,
-            task,
-          });
-        }
-      }
-      if (ended) continue;
+    // What goes on starting tasks without end is left after so many rounds.
+    const { stuck, left } = yield* endTasks(loop, 'run', cancelRounds);
+    if (stuck) {
       if (this.#deadlocked) return;
       loop.callExceptionHandler({
         message: `Cannot end these tasks: they were cancelled, and nothing is left that could wake them\n${describeTasks(loop)}`,
       });
       return;
     }
-    for (const task of leftOver())
+    for (const task of left)
       loop.callExceptionHandler({ message: 'Cannot end the task: it starts others without end', task });
   }
 
@@ -380,28 +365,4 @@ function runAttached<T>(
 /** Whether nobody else has cancelled it. */
 function onlyCancelledByUs(main: FutureInterface<unknown>): boolean {
   return !(main instanceof Task) || main.uncancel() === 0;
-}
-
-/** Waits until they are done; false: nothing is left in the process that could end them all. */
-function* allEnd(
-  loop: EventLoop,
-  tasks: readonly Future<unknown>[],
-): Generator<Suspension, boolean, unknown> {
-  const outcome = new Future<boolean>({ loop });
-  const settle = (ended: boolean) => {
-    if (!outcome.done()) outcome.setResult(ended);
-  };
-  let pending = tasks.length;
-  for (const task of tasks) {
-    task.addDoneCallback(() => {
-      task.markRetrieved(); // we report it
-      if (--pending === 0) settle(true);
-    });
-  }
-  const idle = loop.watchIdle(() => settle(false));
-  try {
-    return yield* outcome;
-  } finally {
-    idle.cancel();
-  }
 }
