@@ -3,6 +3,8 @@ import { CancelledError } from '../interface/index.ts';
 /** A region of a task that can be cancelled as one. The deeper, the further inside. */
 export interface CancellableRegion {
   readonly depth: number;
+  /** a cancellation from outside that was being cleaned up for inside when this region's own was thrown over it */
+  hidden: CancelledError | null;
 }
 
 /** How deep in its task the scope of a cancellation is; 0: the whole task is meant. */

@@ -54,7 +54,7 @@ export class OpenTaskGroup extends TaskGroup implements AsyncDisposable {
     if (task === null) return nothingToWaitFor();
     if (this.#end?.done() !== true) this.abort('the block of the task group has ended');
     const mistake = misplacedEnd(this, task);
-    const leave = () => inOrder(task, () => this.leave());
+    const leave = () => inOrder(this, task, () => this.leave());
     if (mistake !== null) {
       leave();
       throw mistake;

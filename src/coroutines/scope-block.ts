@@ -25,13 +25,18 @@ export function misplacedEnd(scope: Scope, task: Task<unknown>): StateError | nu
  */
 export function endBlock(scope: Scope, task: Task<unknown>, end: () => void): void {
   const mistake = misplacedEnd(scope, task);
-  inOrder(task, end);
+  inOrder(scope, task, end);
   if (mistake !== null) throw mistake;
 }
 
-/** One that has outlived the scope around it takes nothing back: that one's end has done it. */
-export function inOrder(task: Task<unknown>, end: () => void): void {
+/**
+ * One that has outlived the scope around it takes nothing back: that one's end has done it. A cancellation from outside
+ * that the scope's own has hidden arrives at the next wait: the end of a block cannot throw it instead.
+ */
+export function inOrder(scope: Scope, task: Task<unknown>, end: () => void): void {
   const { scopes } = task;
   end();
   task.scopes = Math.min(task.scopes, scopes);
+  const hidden = task.takeHidden(scope);
+  if (hidden !== null) task.renewCancel(hidden);
 }

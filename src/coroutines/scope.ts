@@ -24,6 +24,8 @@ export class Scope implements CancellableRegion {
   #entered = false;
   #depth = 0;
   #requested = false;
+  /** @internal see `CancellableRegion` */
+  hidden: CancelledError | null = null;
 
   /** How deep in its task, from 1. */
   get depth(): number {
@@ -57,7 +59,7 @@ export class Scope implements CancellableRegion {
   protected leave(): void {
     const task = this.#task;
     if (task === null) return;
-    task.scopes = this.#depth - 1;
+    task.leaveScope(this);
     task.withdrawCancel(this);
     this.#task = null;
   }

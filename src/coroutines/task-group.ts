@@ -124,7 +124,7 @@ export class TaskGroup extends Scope {
       result = yield* runBody<TaskGroup, T>(body, this);
     } catch (error) {
       if (error instanceof CancelledError) {
-        if (!this.isOwn(error)) outside = error;
+        outside = this.isOwn(error) ? task.takeHidden(this) : error;
       } else {
         this.#errors.push(error);
       }

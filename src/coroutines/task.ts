@@ -87,6 +87,8 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
   #overtaken: CancelledError | null = null;
   /** comes from outside of the shielded scope that the task is in, and waits until that has ended */
   #held: CancelledError | null = null;
+  /** those that were thrown in while scopes further in were open, and these scopes, by the depth of the innermost still open */
+  #thrown: { readonly error: CancelledError; depth: number }[] | null = null;
   /** depth of the innermost shielded scope; 0: none */
   #shieldDepth = 0;
   /** a mistake of the coroutine's that it is to hear of at its next step */
@@ -217,6 +219,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
       if (this.#overtaken !== null) this.#due = outermost(this.#due, this.#overtaken);
       this.#overtaken = null;
       if (this.#held?.scope === null) this.#held = null;
+      this.#keepThrown(({ error }) => error.scope !== null);
     }
     return this.#cancelRequests;
   }
@@ -288,12 +291,51 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
     if (this.#overtaken?.scope === scope) this.#overtaken = null;
   }
 
-  /** @internal Takes the cancellation that is due and comes from outside a scope of that depth, if there is one. */
+  /**
+   * @internal Takes the cancellation from outside a scope that has ended by its own, if there is one: it is due, or was thrown
+   * in before the scope's own, which has come out of the cleaning up in its place.
+   */
   takeCancelOutside(scope: CancellableRegion): CancelledError | null {
+    const hidden = this.takeHidden(scope);
     const due = this.#due;
-    if (due === null || depthOf(due) >= scope.depth) return null;
+    if (due === null || depthOf(due) >= scope.depth) return hidden;
     this.#due = null;
-    return due;
+    return outermost(hidden, due);
+  }
+
+  /** @internal As `takeCancelOutside`, what was thrown in only. */
+  takeHidden(scope: CancellableRegion): CancelledError | null {
+    const { hidden } = scope;
+    scope.hidden = null;
+    // Taken back meanwhile?
+    return hidden?.scope === null && this.#cancelRequests === 0 ? null : hidden;
+  }
+
+  /** @internal The scope is the innermost no more. */
+  leaveScope({ depth }: CancellableRegion): void {
+    this.scopes = depth - 1;
+    if (this.#thrown === null) return;
+    for (const thrown of this.#thrown) thrown.depth = Math.min(thrown.depth, depth - 1);
+    this.#keepThrown((thrown) => thrown.depth > depthOf(thrown.error));
+  }
+
+  #keepThrown(which: (thrown: { readonly error: CancelledError; depth: number }) => boolean): void {
+    if (this.#thrown === null) return;
+    const kept = this.#thrown.filter(which);
+    this.#thrown = kept.length === 0 ? null : kept;
+  }
+
+  /** The error is thrown in, and scopes are open: a scope's own must not hide for good what is meant for all. */
+  #throws(error: CancelledError): void {
+    const depth = depthOf(error);
+    for (const thrown of this.#thrown ?? []) {
+      if (depth <= depthOf(thrown.error) || depth > thrown.depth) continue;
+      const scope = error.scope as CancellableRegion;
+      scope.hidden = outermost(scope.hidden, thrown.error);
+    }
+    if (this.scopes <= depth || this.#thrown?.some((thrown) => thrown.error === error)) return;
+    this.#thrown ??= [];
+    this.#thrown.push({ error, depth: this.scopes });
   }
 
   /** @internal A wait ends cancelled, as was asked or by itself: what is due besides is thrown with that, as one. */
@@ -302,6 +344,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
     if (error !== asked) this.#giveWay(asked);
     else if (error !== this.#due) this.#giveWay(this.#due);
     this.#due = null;
+    if (error !== null && this.scopes > 0) this.#throws(error);
     return error;
   }
 
@@ -399,8 +442,7 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
       // Also if it is cancelled already: that is thrown at the first wait, inside what is to clean up.
       this.#begun = true;
     } else if (waiter === null) {
-      error = this.#due;
-      this.#due = null;
+      error = this.takeCancelWith(null);
     } else {
       const onItsWay = this.#onItsWay;
       this.#onItsWay = null;
