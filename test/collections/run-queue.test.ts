@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { RunQueue } from '../../src/collections/index.ts';
 import type { Runnable } from '../../src/interface/index.ts';
+import { propertyRuns } from '../support/property-runs.ts';
 
 class Numbered implements Runnable {
   readonly number: number;
@@ -53,7 +54,7 @@ describe('RunQueue', () => {
         assert.equal(queue.shift(), undefined);
         assert.equal(queue.length, 0);
       }),
-      { numRuns: 300 },
+      propertyRuns(300),
     );
   });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { TimerHeap } from '../../src/collections/index.ts';
+import { propertyRuns } from '../support/property-runs.ts';
 
 interface Timer {
   readonly when: number;
@@ -89,11 +90,11 @@ function execute(list: readonly Command[]): void {
 
 describe('TimerHeap', () => {
   it('behaves as a sorted array does, while it grows', () => {
-    fc.assert(fc.property(commands(120), execute), { numRuns: 150 });
+    fc.assert(fc.property(commands(120), execute), propertyRuns(150));
   });
 
   it('behaves as a sorted array does, while it stays small', () => {
-    fc.assert(fc.property(commands(35), execute), { numRuns: 150 });
+    fc.assert(fc.property(commands(35), execute), propertyRuns(150));
   });
 
   it('gives out timers of equal time in the order in which they came (B-EV-021)', () => {

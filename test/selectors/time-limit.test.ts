@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { TimeLimit } from '../../src/selectors/time-limit.ts';
 import { ffi } from '../../src/syscalls/index.ts';
+import { propertyRuns } from '../support/property-runs.ts';
 
 const secondsMax = 2 ** 31 - 1;
 
@@ -57,6 +58,7 @@ describe('a time limit', () => {
         const whole = TimeLimit.milliseconds(timeout);
         assert.ok(whole >= timeout && whole <= timeout + 1);
       }),
+      propertyRuns(100),
     );
   });
 });

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ByteQueue } from '../../src/streams/byte-queue.ts';
 import { compileSeparators, type Separator } from '../../src/streams/separators.ts';
+import { propertyRuns } from '../support/property-runs.ts';
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
@@ -161,7 +162,7 @@ describe('ByteQueue', () => {
           assert.equal(queue.byteCount, model.length);
         }
       }),
-      { numRuns: 300 },
+      propertyRuns(300),
     );
   });
 

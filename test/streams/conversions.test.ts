@@ -12,6 +12,7 @@ import {
   toReadableStream,
   toWritableStream,
 } from '../../src/streams/index.ts';
+import { propertyRuns } from '../support/property-runs.ts';
 import { openFake, rejection, type Steps, turns } from './fake-stream.ts';
 
 type Transform = TransformStream<Uint8Array, Uint8Array>;
@@ -124,7 +125,7 @@ describe('a chain of conversions', () => {
             end.writer.close();
           }),
       ),
-      { numRuns: 40 },
+      propertyRuns(40),
     ),
   );
 
@@ -145,7 +146,7 @@ describe('a chain of conversions', () => {
             assert.deepEqual(joined(read), joined(parts));
           }),
       ),
-      { numRuns: 30 },
+      propertyRuns(30),
     ));
 
   it('cancelled anywhere, closes both ends and leaves no task and no lock', { timeout: 60_000 }, () =>
@@ -214,7 +215,7 @@ describe('a chain of conversions', () => {
             assert.deepEqual([...allTasks()].filter((task) => task !== currentTask()).map(String), []);
           }),
       ),
-      { numRuns: 40 },
+      propertyRuns(40),
     ),
   );
 

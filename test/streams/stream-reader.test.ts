@@ -14,6 +14,7 @@ import {
 } from '../../src/interface/index.ts';
 import { getRunningLoop } from '../../src/loop/index.ts';
 import { LineTooLongError, StreamReader } from '../../src/streams/index.ts';
+import { propertyRuns } from '../support/property-runs.ts';
 import { runSimulated } from '../support/simulated.ts';
 import { FakeTransport } from './fake-transport.ts';
 
@@ -892,7 +893,7 @@ describe('StreamReader', () => {
             yield* feeding;
           }),
       ),
-      { numRuns: 150 },
+      propertyRuns(150),
     );
   });
 });

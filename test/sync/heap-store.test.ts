@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { HeapStore } from '../../src/sync/heap-store.ts';
+import { propertyRuns } from '../support/property-runs.ts';
 
 interface Item {
   readonly priority: number;
@@ -81,7 +82,7 @@ describe('HeapStore', () => {
         }
         assert.equal(heap.size, 0);
       }),
-      { numRuns: 200 },
+      propertyRuns(200),
     );
   });
 });

@@ -24,6 +24,7 @@ import {
   toWritableStream,
 } from '../../../src/streams/index.ts';
 import { openFake, rejection, test, text, turns } from '../../streams/fake-stream.ts';
+import { propertyRuns } from '../../support/property-runs.ts';
 
 type AnyWriter = StreamWriter<WriteTransport>;
 
@@ -109,7 +110,7 @@ describe('a chain of conversions to and from Node', () => {
             assert.deepEqual(Buffer.concat(to.transport.written), Buffer.concat(parts));
           }),
       ),
-      { numRuns: 40 },
+      propertyRuns(40),
     ),
   );
 
@@ -158,7 +159,7 @@ describe('a chain of conversions to and from Node', () => {
             assert.deepEqual([...allTasks()].filter((task) => task !== currentTask()).map(String), []);
           }),
       ),
-      { numRuns: 40 },
+      propertyRuns(40),
     ),
   );
 });

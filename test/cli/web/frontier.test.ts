@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Frontier } from '../../../src/cli/web/frontier.ts';
+import { propertyRuns } from '../../support/property-runs.ts';
 
 const NO_BOUNDS = { depthMax: Number.POSITIVE_INFINITY, redirectsMax: 10 };
 const url = (name: string | number) => `http://site.test/${name}`;
@@ -108,7 +109,7 @@ describe('Frontier', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      propertyRuns(300),
     );
   });
 });

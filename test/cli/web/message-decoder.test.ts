@@ -9,6 +9,7 @@ import {
   defaultHttpLimits,
   type HttpLimits,
 } from '../../../src/cli/web/message-decoder.ts';
+import { propertyRuns } from '../../support/property-runs.ts';
 
 const CHUNKED_POST = [
   'POST /a/b?c=d HTTP/1.1',
@@ -139,6 +140,7 @@ describe('a request decoder', () => {
         const parts = ends.map((end, at) => bytes(text.slice(ends[at - 1] ?? 0, end)));
         assert.deepEqual(decode(createRequestDecoder(defaultHttpLimits), parts), whole);
       }),
+      propertyRuns(100),
     );
   });
 
@@ -339,6 +341,7 @@ describe('a request decoder', () => {
           assert.ok(error instanceof HttpError);
         }
       }),
+      propertyRuns(100),
     );
   });
 });
