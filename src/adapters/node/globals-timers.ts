@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import type { EventLoop, Handle, TimerHandle } from '../../interface/index.ts';
+import type { EventLoop, Handle } from '../../interface/index.ts';
 import { globalsClock } from './globals-clock.ts';
 import type { Replacements } from './replacements.ts';
 
@@ -37,6 +37,22 @@ export function resetTimerNumbers(): void {
   numbers = 0;
 }
 
+/** What a timer of a loop and one of Node's have in common. */
+interface Ringing {
+  cancel(): void;
+  ref(): void;
+  unref(): void;
+}
+
+function realRinging(callback: () => void, delay: number): Ringing {
+  const timer = real.setTimeout(callback, delay);
+  return {
+    cancel: () => real.clearTimeout(timer),
+    ref: () => void timer.ref(),
+    unref: () => void timer.unref(),
+  };
+}
+
 /** What `setTimeout` and `setInterval` return. @see the documentation of Node, "Timers", Class: Timeout */
 export class Timeout {
   readonly #loop: EventLoop;
@@ -47,7 +63,7 @@ export class Timeout {
   readonly #number = ++numbers;
   /** null: it was cleared */
   #callback: Callback | null;
-  #handle: TimerHandle;
+  #handle: Ringing;
   #ref = true;
 
   constructor(loop: EventLoop, callback: Callback, delay: unknown, args: unknown[], repeats: boolean) {
@@ -98,9 +114,11 @@ export class Timeout {
     this.close();
   }
 
-  #start(): TimerHandle {
+  #start(): Ringing {
     const timeout = () => this.#fire();
-    return this.#loop.callLater(this.#delay, timeout);
+    // A module that lives on may begin its timer anew when there is another loop, or none: undici does.
+    const loop = this.#loop.isClosed() ? (globalsClock()?.loop() ?? null) : this.#loop;
+    return loop === null ? realRinging(timeout, this.#delay) : loop.callLater(this.#delay, timeout);
   }
 
   #restart(): void {

@@ -179,6 +179,27 @@ describe('replaced timers', () => {
     assert.deepEqual(times, [150, 250]);
   });
 
+  it('begin anew in the next simulation, and in real time, if somebody has kept them', async () => {
+    const rung: (() => void)[] = [];
+    const kept = await simulated(async () => setTimeout(() => rung.pop()?.(), 100));
+    const time = await simulated(async () => {
+      await sleep(5);
+      await new Promise<void>((resolve) => {
+        rung.push(resolve);
+        kept.refresh();
+      });
+      return now();
+    });
+    assert.equal(time, 105);
+    const again = await simulated(async () => setTimeout(() => rung.pop()?.(), 1));
+    await new Promise<void>((resolve) => {
+      rung.push(resolve);
+      assert.equal(again.unref().ref().refresh(), again);
+    });
+    clearTimeout(again);
+    again.refresh();
+  });
+
   it('keep a reference until it is dropped', async () => {
     await simulated(async () => {
       for (const timer of [setTimeout(() => {}, 1), setInterval(() => {}, 1), setImmediate(() => {})]) {
