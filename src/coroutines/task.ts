@@ -350,6 +350,8 @@ export class Task<T> extends Future<T> implements TaskInterface<T>, AsyncOwner, 
 
   /** @internal Lets a cancellation that was caught, or that nobody was told of, arrive at the next wait. */
   renewCancel(error: CancelledError): void {
+    // It has come back; that other waits end meanwhile is nothing to it.
+    if (this.#onItsWay === error) this.#onItsWay = null;
     if (depthOf(error) < this.#shieldDepth) this.#held = outermost(this.#held, error);
     else this.#due = outermost(this.#due, error);
   }

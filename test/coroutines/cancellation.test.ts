@@ -1175,6 +1175,34 @@ describe('a wait that ends', () => {
   });
 });
 
+describe('a cancellation that comes back from one of several waits of an `async` function', () => {
+  both('is not forgotten when another one of them ends', function* () {
+    const [result, first, second] = [new Future<void>(), new Future<void>(), new Future<void>()];
+    const log: string[] = [];
+    const inner = createTask(() => result);
+    const task = createTask(async () => {
+      const goesOn = async () => {
+        await first;
+        log.push('went on');
+        await second;
+      };
+      await Promise.all([inner, goesOn()]);
+      log.push('both');
+      await new Future<never>();
+    });
+    yield* settle();
+    result.setResult();
+    first.setResult();
+    // The inner task agrees, and then has its result on the way; the other wait is over.
+    task.cancel();
+    yield* settle();
+    assert.deepEqual([inner.cancelled(), log], [false, ['went on']]);
+    second.setResult();
+    yield* settle();
+    assert.deepEqual([task.cancelled(), log], [true, ['went on', 'both']]);
+  });
+});
+
 /** Waits for the end of a task, whatever it is. */
 function* ended(task: Task<unknown>): Generator<Suspension, void, unknown> {
   yield* wait([task]);
