@@ -6,6 +6,7 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<{ question: Questi
   connections: () => import('./connections.ts'),
   idle: () => import('./idle.ts'),
   lateness: () => import('./lateness.ts'),
+  'turned-host': () => import('./turned-host.ts'),
   switch: () => import('./switch.ts'),
   deep: () => import('./deep.ts'),
   spawn: () => import('./spawn.ts'),

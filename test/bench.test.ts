@@ -27,6 +27,7 @@ const names = [
   'connections',
   'idle',
   'lateness',
+  'turned-host',
   'switch',
   'deep',
   'spawn',

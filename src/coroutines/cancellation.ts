@@ -3,7 +3,7 @@ import { CancelledError } from '../interface/index.ts';
 /** A region of a task that can be cancelled as one. The deeper, the further inside. */
 export interface CancellableRegion {
   readonly depth: number;
-  /** a cancellation from outside that was being cleaned up for inside when this region's own was thrown over it */
+  /** @internal a cancellation from outside that was being cleaned up for inside when this region's own was thrown over it */
   hidden: CancelledError | null;
 }
 

@@ -52,6 +52,14 @@ export interface Driver {
   /** How other threads reach who waits in it. Left out where nothing but the host's own messages can. */
   readonly wakeups?: WakeupOperations;
 
+  /**
+   * Has waits end while the descriptor of a whole loop, the host's, is readable. That is noted and calls nobody. To be
+   * closed before the driver. Left out where the driver has no such waits.
+   *
+   * @throws {SystemError} the kernel does not watch it: ELOOP, that loop watches this one
+   */
+  watchLoop?(descriptor: number): WatchedLoop;
+
   /** Called once, before anything else. */
   attach(host: DriverHost): void;
   /** Milliseconds, monotonic, fractions allowed; virtual in a simulation. */
@@ -133,6 +141,14 @@ export interface Completion<T> {
   failed(error: Error): void;
 }
 
+/** A loop whose descriptor a driver watches. */
+export interface WatchedLoop {
+  /** Whether it was readable in a wait since this was last asked. */
+  wasReady(): boolean;
+  /** Idempotent. */
+  close(): void;
+}
+
 /** Something under way. */
 export interface Operation {
   /** Gives it up and releases what it holds; the completion is not called any more. Idempotent. */
@@ -169,6 +185,8 @@ export interface StreamOperations {
     sink: ListenerSink,
     completion: Completion<Listener>,
   ): Operation;
+  /** As `listen`, before it returns. Left out where the driver cannot. @throws {SystemError} as `listen` fails with */
+  listenNow?(target: StreamTarget, options: ListenOptions, sink: ListenerSink): Listener;
 }
 
 export interface ListenerSink {
@@ -255,6 +273,8 @@ export interface StreamChannel {
   close(): void;
   /** Closes at once and drops what is pending. */
   abort(): void;
+  /** As `abort`, and the peer is told that the connection broke. Left out where the driver cannot. */
+  reset?(): void;
   ref(): void;
   unref(): void;
 }

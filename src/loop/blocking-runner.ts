@@ -1,4 +1,4 @@
-import type { EventLoop } from '../interface/index.ts';
+import type { Driver, EventLoop, WatchedLoop } from '../interface/index.ts';
 import { enterTurn, leaveTurn, turnsGoOn } from './current-loop.ts';
 import type { Host } from './guest-runner.ts';
 import type { Scheduler, Turner } from './scheduler.ts';
@@ -9,21 +9,52 @@ import type { Scheduler, Turner } from './scheduler.ts';
  */
 const turnsPerPoll = 16;
 
-/** Turns the scheduler and owns the thread meanwhile: nothing of the host's loop runs. */
+/** The host's own loop, as a guest of ours while ours owns the thread. */
+export interface TurnedHost {
+  /** Readable when a turn would do something. */
+  readonly descriptor: number;
+  /** turns made so far */
+  readonly turns: number;
+  /** @throws {StateError} `ERR_HOST_TURNING`: called from where the host's loop cannot be turned */
+  mustBeOutside(): void;
+  begin(): void;
+  end(): void;
+  /** Milliseconds until a turn would do something though the descriptor is not readable; null: no limit. */
+  timeout(): number | null;
+  /** One turn, without waiting, and the microtasks that it leaves. */
+  turn(): void;
+}
+
+/**
+ * Turns the scheduler and owns the thread meanwhile: of the host's loop nothing runs, unless it is turned from here too.
+ */
 export class BlockingRunner implements Turner {
   readonly #scheduler: Scheduler;
   readonly #loop: EventLoop;
   readonly #host: Host;
-  #immediate: unknown = null;
+  readonly #driver: Driver;
+  readonly #turned: TurnedHost | null;
+  /** while this turns, and the host too */
+  #watch: WatchedLoop | null = null;
+  #start: { cancel(): void } | null = null;
   #onStopped: (() => void) | null = null;
   #stopped = true;
   #turning = false;
   #turnsSincePoll = 0;
 
-  constructor(scheduler: Scheduler, loop: EventLoop, host: Host) {
+  /** @param turned null: nothing of the host runs while this turns; else the driver has `watchLoop` */
+  constructor(
+    scheduler: Scheduler,
+    loop: EventLoop,
+    host: Host,
+    driver: Driver,
+    turned: TurnedHost | null = null,
+  ) {
     this.#scheduler = scheduler;
     this.#loop = loop;
     this.#host = host;
+    this.#driver = driver;
+    this.#turned = turned;
   }
 
   get turning(): boolean {
@@ -32,7 +63,15 @@ export class BlockingRunner implements Turner {
 
   /** Turns from the host's next turn on: outside of any promise reaction, so that promises make progress. */
   start(): void {
-    this.#immediate = this.#host.setImmediate(this.#onImmediate);
+    const host = this.#host;
+    if (this.#turned === null) {
+      const immediate = host.setImmediate(this.#onStart);
+      this.#start = { cancel: () => host.clearImmediate(immediate) };
+    } else {
+      // Within an immediate the host's loop cannot be turned.
+      const alarm = host.setAlarm(this.#onStart, 0);
+      this.#start = { cancel: () => host.clearAlarm(alarm) };
+    }
   }
 
   /**
@@ -50,8 +89,8 @@ export class BlockingRunner implements Turner {
     }
   }
 
-  readonly #onImmediate = (): void => {
-    this.#immediate = null;
+  readonly #onStart = (): void => {
+    this.#start = null;
     try {
       this.run();
     } finally {
@@ -63,8 +102,8 @@ export class BlockingRunner implements Turner {
   /** Returns from `run` after the present turn; then calls `onStopped`. */
   stop(onStopped: () => void): void {
     this.#stopped = true;
-    if (this.#immediate !== null) this.#host.clearImmediate(this.#immediate);
-    this.#immediate = null;
+    this.#start?.cancel();
+    this.#start = null;
     if (this.#turning) this.#onStopped = onStopped;
     else onStopped();
   }
@@ -96,6 +135,22 @@ export class BlockingRunner implements Turner {
   }
 
   #turns(limit: number | null): void {
+    if (this.#turned === null) {
+      this.#ownTurns(limit);
+      return;
+    }
+    this.#watch = this.#driver.watchLoop?.(this.#turned.descriptor) ?? null;
+    try {
+      this.#turned.begin();
+      this.#ownTurns(limit);
+    } finally {
+      this.#turned.end();
+      this.#watch?.close();
+      this.#watch = null;
+    }
+  }
+
+  #ownTurns(limit: number | null): void {
     const scheduler = this.#scheduler;
     scheduler.turner = this;
     this.#turning = true;
@@ -115,12 +170,27 @@ export class BlockingRunner implements Turner {
     const scheduler = this.#scheduler;
     if (scheduler.queued === 0 || ++this.#turnsSincePoll >= turnsPerPoll) {
       this.#turnsSincePoll = 0;
-      scheduler.poll(this.#timeout(limit));
+      if (this.#turned === null) scheduler.poll(this.#timeout(limit));
+      else this.#pollBoth(this.#timeout(limit), this.#turned);
       turnsGoOn(scheduler.now());
     }
     if (scheduler.check.size > 0) scheduler.runHooks(scheduler.check);
     scheduler.runTurn();
     if (scheduler.prepare.size > 0) scheduler.runHooks(scheduler.prepare);
+  }
+
+  /** The host is turned only where it has something to do, which may be what our callbacks have asked it for. */
+  #pollBoth(timeout: number | null, turned: TurnedHost): void {
+    const scheduler = this.#scheduler;
+    const its = turned.timeout();
+    if (its === null) {
+      scheduler.poll(timeout);
+      if (this.#watch?.wasReady() === true) turned.turn();
+      return;
+    }
+    const due = its === 0 ? -Infinity : scheduler.now() + its;
+    scheduler.poll(timeout === null ? its : Math.min(timeout, its));
+    if (this.#watch?.wasReady() === true || scheduler.now() >= due) turned.turn();
   }
 
   #timeout(limit: number | null): number | null {

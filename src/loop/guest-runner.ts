@@ -11,7 +11,10 @@ export interface Host {
   setAlarm(callback: () => void, delay: number): unknown;
   clearAlarm(alarm: unknown): void;
   refAlarm(alarm: unknown, ref: boolean): void;
-  /** Calls back while the descriptor is readable; null where the host cannot watch one. */
+  /**
+   * Calls back, from where turns can be made, each time the host has looked at its I/O and the descriptor was readable; in
+   * the async context of this call. null where the host cannot watch one.
+   */
   watchDescriptor(descriptor: number, callback: () => void): HostWatch | null;
   /** In this thread a guest cannot live safely, so that a loop owns it unless told otherwise. */
   readonly prefersBlocking: boolean;
@@ -146,9 +149,7 @@ export class GuestRunner implements Turner {
   }
 
   #watchDescriptor(descriptor: number): void {
-    this.#watch = this.#scope.runInAsyncScope(() =>
-      this.#host.watchDescriptor(descriptor, () => this.turnWanted()),
-    );
+    this.#watch = this.#scope.runInAsyncScope(() => this.#host.watchDescriptor(descriptor, this.#onReadable));
     this.#watchRef = true;
   }
 
@@ -199,6 +200,13 @@ export class GuestRunner implements Turner {
   }
 
   readonly #onImmediate = (): void => {
+    this.#immediate = null;
+    this.#turns();
+  };
+
+  readonly #onReadable = (): void => {
+    // What it was asked for is done now.
+    if (this.#immediate !== null) this.#host.clearImmediate(this.#immediate);
     this.#immediate = null;
     this.#turns();
   };

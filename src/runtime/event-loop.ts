@@ -72,6 +72,7 @@ import {
   detach,
   enterContext,
   GuestRunner,
+  type Host,
   LoopHandle,
   type LoopObserver,
   LoopTimerHandle,
@@ -85,6 +86,8 @@ import {
   type SchedulerOwner,
   type Stepper,
   SteppingRunner,
+  type TurnedHost,
+  TurnedNode,
   warn,
 } from '../loop/index.ts';
 import { type OpenTransport, StreamTransport, type TransportLoop } from '../transports/index.ts';
@@ -96,7 +99,7 @@ import { makeDefaultExecutor } from './default-executor.ts';
 import { DescriptorCallback, descriptorNumber } from './descriptors.ts';
 import { driversOffering, environment } from './drivers.ts';
 import { watchHostIdle } from './host-idle.ts';
-import { backlogDefault, checkServerOptions, listenOn, listenOnHosts } from './listen.ts';
+import { backlogDefault, checkServerOptions, listenNow, listenOn, listenOnHosts } from './listen.ts';
 import { extension } from './loop-extension.ts';
 import { OperationFuture } from './operation-future.ts';
 import { checkPipe, connectReadPipe, connectWritePipe } from './pipes.ts';
@@ -136,6 +139,10 @@ export interface LoopInsides {
 export interface EventLoopOptions {
   /** on if TULIPA_DEBUG is set, unless given */
   debug?: boolean | undefined;
+  /** as `newEventLoop` has it */
+  turnsHost?: boolean | undefined;
+  /** @internal whose guest it is; Node's unless given */
+  host?: Host | undefined;
 }
 
 /**
@@ -149,6 +156,8 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   readonly #scheduler: Scheduler;
   readonly #guest: GuestRunner;
   readonly #blocking: BlockingRunner;
+  /** the host's loop, if a run that blocks turns it too */
+  readonly #turned: TurnedHost | null;
   #stepping: SteppingRunner | null = null;
   #runner: GuestRunner | BlockingRunner | SteppingRunner;
   /** open, and closing ones until their channel is gone */
@@ -197,12 +206,29 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   constructor(driver: Driver, options?: EventLoopOptions) {
     this.#driver = driver;
     this.#scheduler = new Scheduler(driver, this, nodeHost.drainMicrotasks ?? (() => {}));
-    this.#guest = new GuestRunner(this.#scheduler, driver, this, nodeHost);
-    this.#blocking = new BlockingRunner(this.#scheduler, this, nodeHost);
+    this.#guest = new GuestRunner(this.#scheduler, driver, this, options?.host ?? nodeHost);
+    this.#turned = this.#turnsHost(options?.turnsHost) ? new TurnedNode() : null;
+    this.#blocking = new BlockingRunner(this.#scheduler, this, nodeHost, driver, this.#turned);
     this.#runner = this.#guest;
     this.#scheduler.debug = options?.debug ?? environment('TULIPA_DEBUG') !== undefined;
     if (this.hasOwnWorld) markOwnWorld(this);
     driver.attach(this.#scheduler);
+  }
+
+  /** @throws {NotSupportedError} the driver cannot, and was told to by more than the environment */
+  #turnsHost(wish: boolean | undefined): boolean {
+    const able = this.#driver.watchLoop !== undefined;
+    // The environment speaks to the program, and knows nothing of its threads, or of loops that are guests anyway.
+    if (wish === undefined)
+      return able && !nodeHost.prefersBlocking && environment('TULIPA_TURNS_HOST') === '1';
+    if (wish && !able) {
+      throw new NotSupportedError(
+        'turnsHost',
+        this.driverName,
+        `Cannot turn the host's loop: the ${this.driverName} driver ${this.#driver.canBlock ? 'has no part in it' : 'is always a guest of it'}`,
+      );
+    }
+    return wish;
   }
 
   get driverName(): string {
@@ -237,7 +263,12 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
     return this.#driver.onIdle?.(callback) ?? watchHostIdle(callback);
   }
 
-  /** @internal It turns, and the host does not. */
+  /** @internal How often the host's loop was turned from here. */
+  get hostTurns(): number {
+    return this.#turned?.turns ?? 0;
+  }
+
+  /** @internal It turns, and the host does not, but perhaps from inside of it. */
   get blocks(): boolean {
     return this.#blocking.turning;
   }
@@ -272,12 +303,14 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
   runForever(): void {
     this.#mustNotRun();
     this.#mustBlock('runForever');
+    this.#turned?.mustBeOutside();
     this.#block();
   }
 
   runUntilComplete<T>(awaitable: Awaitable<T> | TaskSource<T>): T {
     this.#mustNotRun();
     this.#mustBlock('runUntilComplete');
+    this.#turned?.mustBeOutside();
     if (!isRunnable(awaitable))
       throw new TypeError('Cannot run this: it is nothing that can be run or waited for');
     if (needsMicrotasks(awaitable) && !nodeHost.drainsHere()) throw stuck();
@@ -309,6 +342,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       return;
     }
     if (timeout !== null) checkedTime(timeout, 'timeout');
+    this.#turned?.mustBeOutside();
     this.#own(() => this.#blocking.runOnce(timeout === null ? null : Math.max(0, timeout)));
   }
 
@@ -728,7 +762,7 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       );
     }
     const chosen = executor ?? this.#defaultExecutor ?? this.#ownExecutor();
-    if (chosen.needsHost === true && this.#blocking.turning) {
+    if (chosen.needsHost === true && this.#blocking.turning && this.#turned === null) {
       throw new NotSupportedError(
         'executors',
         this.driverName,
@@ -977,6 +1011,32 @@ export class EventLoop implements EventLoopInterface, SchedulerOwner, TransportL
       options.maxConnections,
     );
     return new Coroutine('createServer', this.#started(server, options.startServing !== false));
+  }
+
+  /**
+   * @internal As `createServer`, before it returns, at a literal address or at all interfaces; null: the driver cannot.
+   *
+   * @throws {SystemError} it cannot be listened there
+   */
+  createServerNow(
+    factory: () => StreamProtocol,
+    options: { host: string | null; port: number; backlog: number | undefined; reusePort: boolean },
+  ): Server | null {
+    const { host, port, backlog, reusePort } = options;
+    checkServerOptions({ host, port, backlog });
+    const streams = this.#need('streams', 'createServer');
+    if (streams.listenNow === undefined) return null;
+    const server = new Server(
+      this,
+      factory,
+      () => {
+        throw new TypeError('Cannot start the server: it was started when it was made');
+      },
+      this.#keeper,
+    );
+    const listen = { backlog: backlog ?? backlogDefault, reusePort, keepAlive: false };
+    server.startNow((sink) => listenNow(streams, host, port, listen, sink));
+    return server;
   }
 
   startServing(factory: () => StreamProtocol, options?: ServerOptions): Coroutine<ServerInterface> {

@@ -104,6 +104,48 @@ function* listenOnAll(
   return listeners;
 }
 
+/**
+ * As `listenOnHosts`, before it returns; where the driver can.
+ *
+ * @param host a literal address; null: all interfaces
+ */
+export function listenNow(
+  streams: StreamOperations,
+  host: string | null,
+  port: number,
+  options: ListenOptions,
+  sink: ListenerSink,
+): Listener[] {
+  const hosts = host === null ? ['0.0.0.0', '::'] : [host];
+  for (let tries = 1; ; tries++) {
+    const listeners: Listener[] = [];
+    try {
+      let unavailable: unknown = null;
+      for (const one of hosts) {
+        const first = listeners[0]?.address;
+        const target: StreamTarget = {
+          kind: 'internet',
+          host: one,
+          family: one.includes(':') ? 6 : 4,
+          port: port === 0 && first !== undefined && 'port' in first ? first.port : port,
+        };
+        try {
+          listeners.push((streams.listenNow as NonNullable<typeof streams.listenNow>)(target, options, sink));
+        } catch (error) {
+          if (!isUnavailable(error)) throw error;
+          unavailable = error;
+        }
+      }
+      if (listeners.length === 0) throw unavailable;
+      return listeners;
+    } catch (error) {
+      for (const listener of listeners) listener.close();
+      const taken = error instanceof SystemError && error.code === 'EADDRINUSE';
+      if (port !== 0 || !taken || hosts.length === 1 || tries === samePortTries) throw error;
+    }
+  }
+}
+
 export function listenOn(
   loop: EventLoop,
   streams: StreamOperations,

@@ -7,6 +7,12 @@ export interface NewEventLoopOptions {
   driver?: Driver | string | undefined;
   /** on if TULIPA_DEBUG is set, unless given */
   debug?: boolean | undefined;
+  /**
+   * While the loop owns the thread (`runForever`, `runUntilComplete`, `runOnce`, the blocking runner), it turns Node's own
+   * loop too, so that Node's timers, sockets, files and threads go on. Experimental: Node 26 on Linux, in the main thread,
+   * by `node:ffi`. On if TULIPA_TURNS_HOST is 1, unless given.
+   */
+  turnsHost?: boolean | undefined;
 }
 
 /**
@@ -16,6 +22,6 @@ export interface NewEventLoopOptions {
  * @throws {NotSupportedError} it does not work here
  */
 export function newEventLoop(options: NewEventLoopOptions = {}): EventLoop {
-  const { driver, debug } = options;
-  return new EventLoop(typeof driver === 'object' ? driver : createDriver(driver), { debug });
+  const { driver, debug, turnsHost } = options;
+  return new EventLoop(typeof driver === 'object' ? driver : createDriver(driver), { debug, turnsHost });
 }

@@ -43,6 +43,8 @@ export interface RunnerOptions {
    * is in our loop takes the whole process down. In a simulation always blocking.
    */
   runner?: RunnerKind | undefined;
+  /** Has a blocking run turn Node's own loop too, as `newEventLoop` has it; not with `loopFactory`. */
+  turnsHost?: boolean | undefined;
   /** debug mode of the loop; as the environment says unless given */
   debug?: boolean | undefined;
   /**
@@ -264,10 +266,10 @@ export class Runner {
   }
 
   #makeLoop(): EventLoop {
-    const { loopFactory, driver, debug, debugSocket } = this.#options;
+    const { loopFactory, driver, turnsHost, debug, debugSocket } = this.#options;
     let loop: unknown;
     if (loopFactory !== undefined) loop = loopFactory();
-    else if (driver !== undefined) loop = newEventLoop({ driver });
+    else if (driver !== undefined || turnsHost !== undefined) loop = newEventLoop({ driver, turnsHost });
     else loop = getEventLoopPolicy().newEventLoop();
     if (!(loop instanceof EventLoop)) {
       throw new TypeError(

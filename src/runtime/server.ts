@@ -38,6 +38,7 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper<St
   readonly #context = copyContext();
   readonly #transports = new Set<StreamTransport>();
   #listeners: Listener[] = [];
+  #ref = true;
   #state: 'new' | 'starting' | 'serving' | 'closed' = 'new';
   #startWaiters: Future<void>[] = [];
   #closedWaiters: Future<void>[] = [];
@@ -68,6 +69,26 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper<St
 
   isServing(): boolean {
     return this.#state === 'serving';
+  }
+
+  /** Whether it keeps the host alive while it listens; true at first. */
+  setRef(ref: boolean): void {
+    this.#ref = ref;
+    for (const listener of this.#listeners) tellRef(listener, ref);
+  }
+
+  /** @internal As `startServing`, before it returns. @throws as `open` does */
+  startNow(open: (sink: ListenerSink) => Listener[]): void {
+    this.#state = 'starting';
+    this.#keeper.serverOpened(this);
+    try {
+      this.#listeners = open(this);
+      this.#state = 'serving';
+    } catch (error) {
+      this.#state = 'closed';
+      this.#keeper.serverClosed(this);
+      throw error;
+    }
   }
 
   startServing(): Coroutine<void> {
@@ -166,6 +187,7 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper<St
       this.#listeners = yield* this.#open(this);
       this.#mustBeOpen();
       this.#state = 'serving';
+      if (!this.#ref) this.setRef(false);
     } catch (error) {
       // Closed, or failed after a connection had come to the first of several addresses.
       for (const listener of this.#listeners) listener.close();
@@ -249,6 +271,11 @@ export class Server implements ServerInterface, ListenerSink, TransportKeeper<St
   toString(): string {
     return `<Server ${this.#state} sockets=${JSON.stringify(this.sockets)} connections=${this.#transports.size}>`;
   }
+}
+
+function tellRef(listener: Listener, ref: boolean): void {
+  if (ref) listener.ref();
+  else listener.unref();
 }
 
 const nobody: StreamSink = {

@@ -7,6 +7,8 @@ export {
   type Functions,
   ffi,
   type NativeCallback,
+  type NodeUvLoop,
+  nodeUvLoop,
 } from './ffi/index.ts';
 export { isRegularFile, readFileAt, seekTo } from './file.ts';
 export { hasHungUp } from './hang-up.ts';

@@ -23,6 +23,7 @@ const {
 const addressBuffer = new Uint8Array(new ArrayBuffer(addressBytesMax));
 const numbers = new Int32Array(new ArrayBuffer(4));
 const lengths = new Int32Array(new ArrayBuffer(4));
+const linger = new Int32Array(new ArrayBuffer(8));
 
 /**
  * A new socket, not blocking and closed on exec.
@@ -67,6 +68,14 @@ export function setOption(fd: number, level: number, option: number, value: numb
   if (libc().setsockopt(fd, level, option, numbers, 4) < 0) {
     throw lastFailure(`set an option of descriptor ${fd}`, 'setsockopt');
   }
+}
+
+/** Has close(2) send a reset, and drop what is not sent. Nothing happens with sockets that know no reset. */
+export function resetAtClose(fd: number): void {
+  // struct linger: on, for 0 seconds
+  linger[0] = 1;
+  linger[1] = 0;
+  libc().setsockopt(fd, constants.SOL_SOCKET, constants.SO_LINGER, linger, linger.byteLength);
 }
 
 /** @throws {SystemError} as getsockopt(2) says */

@@ -155,6 +155,50 @@ for (const [name, load, skip] of [
       for (const fd of ends) close?.(fd);
       assert.equal(typeof loaded().currentUvLoop(), 'number');
     });
+
+    it('has Node’s loop note that a descriptor is readable, and calls nothing', async () => {
+      const { flag } = loaded();
+      assert.ok(flag !== null);
+      const { pipe, write, read, close } = loaded().open({
+        pipe: ['i32', 'memory'],
+        write: ['i32', 'i32', 'memory', 'u32'],
+        read: ['i32', 'i32', 'memory', 'u32'],
+        close: ['i32', 'i32'],
+      });
+      const ends = new Int32Array(2);
+      pipe?.(ends);
+      const [readEnd = -1, writeEnd = -1] = ends;
+      const byte = Uint8Array.of(1);
+      // The second one comes after a look of Node's at all descriptors.
+      const looked = () =>
+        new Promise<void>((resolve) => void setImmediate(() => void setImmediate(() => resolve())));
+      const flagged = flag(readEnd);
+      await looked();
+      assert.equal(flagged.take(), false);
+      for (let round = 0; round < 3; round++) {
+        write?.(writeEnd, byte, 1);
+        await looked();
+        assert.equal(flagged.take(), true);
+        assert.equal(flagged.take(), false, 'until Node looks again');
+        await looked();
+        assert.equal(flagged.take(), true, 'it is readable still');
+        read?.(readEnd, byte, 1);
+        await looked();
+        flagged.take();
+        await looked();
+        assert.equal(flagged.take(), false);
+      }
+      flagged.unref();
+      flagged.ref();
+      write?.(writeEnd, byte, 1);
+      await looked();
+      flagged.close();
+      flagged.close();
+      flagged.ref();
+      await looked();
+      assert.equal(flagged.take(), false, 'its memory is gone');
+      for (const fd of ends) close?.(fd);
+    });
   });
 }
 

@@ -24,6 +24,7 @@ import type { ChannelParts } from './ready-stream-channel.ts';
 import { ReadyStreams } from './ready-streams.ts';
 import { Waker } from './waker.ts';
 import { WatchedDescriptors } from './watched-descriptor.ts';
+import { WatchedLoop } from './watched-loop.ts';
 import { openServices, type Services } from './watched-uv-loop.ts';
 import { WriteStage } from './write-stage.ts';
 
@@ -101,6 +102,10 @@ export class ReadinessDriver implements Driver {
 
   get signals(): SignalOperations {
     return this.#parts().services.signals;
+  }
+
+  watchLoop(descriptor: number): WatchedLoop {
+    return new WatchedLoop(this.#parts().reactor, descriptor);
   }
 
   attach(host: DriverHost): void {

@@ -18,6 +18,7 @@ import {
   ENOBUFS,
   errno,
   libc,
+  resetAtClose,
   systemFailure,
 } from '../../syscalls/index.ts';
 import { FileSend } from './file-send.ts';
@@ -157,6 +158,11 @@ export class ReadyStreamChannel extends Watched implements StreamChannel {
   }
 
   abort(): void {
+    this.close();
+  }
+
+  reset(): void {
+    if (!this.#closed && !this.#descriptorLost) resetAtClose(this.fd);
     this.close();
   }
 

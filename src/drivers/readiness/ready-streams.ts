@@ -81,6 +81,19 @@ export class ReadyStreams implements StreamOperations {
     sink: ListenerSink,
     completion: Completion<Listener>,
   ): Operation {
+    try {
+      const listener = this.listenNow(target, options, sink);
+      return new Told(
+        this.#parts,
+        () => completion.succeeded(listener),
+        () => listener.close(),
+      );
+    } catch (error) {
+      return new Told(this.#parts, () => completion.failed(error as Error));
+    }
+  }
+
+  listenNow(target: StreamTarget, options: ListenOptions, sink: ListenerSink): Listener {
     const doing = `listen on ${describeAddress(target)}`;
     let fd = -1;
     try {
@@ -99,18 +112,13 @@ export class ReadyStreams implements StreamOperations {
       const address = (target.kind === 'unix' ? null : localAddressOf(fd)) ?? addressOf(target);
       const path = target.kind === 'unix' && options.keepFile !== true ? target.path : null;
       const file = path === null ? null : fileIdentity(path);
-      const listener = new ReadyListener(fd, address, options.backlog, this.#parts, sink, () => {
+      return new ReadyListener(fd, address, options.backlog, this.#parts, sink, () => {
         closeDescriptor(fd);
         if (path !== null && file !== null) unlinkIfSame(path, file);
       });
-      return new Told(
-        this.#parts,
-        () => completion.succeeded(listener),
-        () => listener.close(),
-      );
     } catch (error) {
       if (fd !== -1) closeDescriptor(fd);
-      return new Told(this.#parts, () => completion.failed(systemError(doing, error)));
+      throw systemError(doing, error);
     }
   }
 

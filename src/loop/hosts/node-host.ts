@@ -1,6 +1,7 @@
+import { AsyncResource } from 'node:async_hooks';
 import { isMainThread } from 'node:worker_threads';
 import { ffi } from '../../syscalls/index.ts';
-import type { Host } from '../guest-runner.ts';
+import type { Host, HostWatch } from '../guest-runner.ts';
 
 // Captured when this module is loaded: a shim that later puts the loop under `setTimeout` must not be what the loop
 // itself stands on.
@@ -36,6 +37,50 @@ function drainInWorker(tickCallback: () => void): void {
   if ((process as { _exiting?: boolean })._exiting === true) process.exit();
 }
 
+/**
+ * By an immediate that is always there and never keeps the process: Node comes to it each time it has looked at its I/O,
+ * and waits for that as if it was not there.
+ */
+function watchByFlag(descriptor: number, callback: () => void): HostWatch | null {
+  const flag = ffi().flag?.(descriptor);
+  if (flag === undefined) return null;
+  let immediate = setImmediate(look).unref();
+  function look(): void {
+    immediate = setImmediate(look).unref();
+    if (flag?.take() === true) callback();
+  }
+  return {
+    ref: () => flag.ref(),
+    unref: () => flag.unref(),
+    close: () => {
+      clearImmediate(immediate);
+      flag.close();
+    },
+  };
+}
+
+/** Dearer: what is called there is called from C, where turns cannot be made, and asks for an immediate. */
+function watchByCalls(descriptor: number, callback: () => void): HostWatch | null {
+  let immediate: NodeJS.Immediate | null = null;
+  const called = (): void => {
+    immediate = null;
+    callback();
+  };
+  const ask = AsyncResource.bind(() => {
+    immediate ??= setImmediate(called);
+  });
+  const watch = ffi().watch?.(descriptor, ask);
+  if (watch === undefined) return null;
+  return {
+    ref: () => watch.ref(),
+    unref: () => watch.unref(),
+    close: () => {
+      if (immediate !== null) clearImmediate(immediate);
+      watch.close();
+    },
+  };
+}
+
 /** Node, or what behaves like it: setImmediate after I/O, setTimeout in whole milliseconds. */
 export const nodeHost: Host = {
   setImmediate: (callback) => setImmediate(callback),
@@ -46,7 +91,8 @@ export const nodeHost: Host = {
     if (ref) (alarm as NodeJS.Timeout).ref();
     else (alarm as NodeJS.Timeout).unref();
   },
-  watchDescriptor: (descriptor, callback) => ffi().watch?.(descriptor, callback) ?? null,
+  watchDescriptor: (descriptor, callback) =>
+    watchByFlag(descriptor, callback) ?? watchByCalls(descriptor, callback),
   // Ending a worker in the middle of a native callback takes the whole process down.
   prefersBlocking: !isMainThread,
   drainMicrotasks:

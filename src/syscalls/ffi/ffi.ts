@@ -16,6 +16,8 @@ export interface Ffi {
   callback(signature: Signature, callback: (...args: number[]) => number | undefined): NativeCallback;
   /** Has the host's loop watch a descriptor; null where the backend cannot, safely. What is called must not throw. */
   readonly watch: ((descriptor: number, callback: () => void) => DescriptorWatch) | null;
+  /** Has the host's loop watch a descriptor, and call nothing; null where the backend cannot, safely. */
+  readonly flag: ((descriptor: number) => DescriptorFlag) | null;
   /**
    * Has the host call a C function, which takes one integer, when this thread ends, however it does; what is returned
    * takes that back. null where the backend has no access to it.
@@ -77,4 +79,10 @@ export interface DescriptorWatch {
   ref(): void;
   unref(): void;
   close(): void;
+}
+
+/** While it exists, it is set when the host's loop looks at its I/O and the descriptor is readable. */
+export interface DescriptorFlag extends DescriptorWatch {
+  /** Whether it is set; then it is no more. */
+  take(): boolean;
 }

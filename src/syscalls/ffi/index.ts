@@ -4,6 +4,7 @@ import { koffiBackend } from './koffi.ts';
 import { nodeFfiBackend } from './node-ffi.ts';
 
 export type { Address, Ffi, Functions, NativeCallback } from './ffi.ts';
+export { type NodeUvLoop, nodeUvLoop } from './node-uv-loop.ts';
 
 /** In the order in which they are tried. */
 const backends: readonly { name: string; load: () => Ffi }[] = [

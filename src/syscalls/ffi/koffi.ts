@@ -1,5 +1,15 @@
 import { createRequire } from 'node:module';
-import type { DescriptorWatch, Ffi, Functions, NativeType, Signature, SignatureTable } from './ffi.ts';
+import { isMainThread } from 'node:worker_threads';
+import type {
+  Address,
+  DescriptorWatch,
+  Ffi,
+  Functions,
+  NativeType,
+  Signature,
+  SignatureTable,
+} from './ffi.ts';
+import { UvPolls } from './uv-poll.ts';
 
 const typeNames: Readonly<Record<NativeType | '...', string>> = {
   i32: 'int32_t',
@@ -46,36 +56,46 @@ export function koffiBackend(): Ffi {
     return prototype;
   };
 
+  const open = <Table extends SignatureTable>(table: Table, library: string | null = null) => {
+    const loaded = library === null ? process : koffi.load(library);
+    const functions: Record<string, unknown> = {};
+    for (const [name, signature] of Object.entries(table)) {
+      try {
+        functions[name] = declare(loaded, name, signature);
+      } catch {
+        functions[name] = null;
+      }
+    }
+    return functions as Functions<Table>;
+  };
+  const addressOfSymbol = (name: string) => {
+    try {
+      return Number(process.symbol(name));
+    } catch {
+      return null;
+    }
+  };
+  const viewAt = (address: Address, byteCount: number) => koffi.view(BigInt(address), byteCount);
+  const currentUvLoop = uvLoopGetter(koffi, process);
+  const polls =
+    isMainThread && currentUvLoop() !== null
+      ? UvPolls.load({ open, addressOfSymbol, viewAt, currentUvLoop })
+      : null;
+
   return {
     name: 'koffi',
-    open: <Table extends SignatureTable>(table: Table, library: string | null = null) => {
-      const loaded = library === null ? process : koffi.load(library);
-      const functions: Record<string, unknown> = {};
-      for (const [name, signature] of Object.entries(table)) {
-        try {
-          functions[name] = declare(loaded, name, signature);
-        } catch {
-          functions[name] = null;
-        }
-      }
-      return functions as Functions<Table>;
-    },
-    addressOfSymbol: (name) => {
-      try {
-        return Number(process.symbol(name));
-      } catch {
-        return null;
-      }
-    },
+    open,
+    addressOfSymbol,
     addressOf: (view) => Number(koffi.address(view)),
-    viewAt: (address, byteCount) => koffi.view(BigInt(address), byteCount),
+    viewAt,
     callback: (signature, callback) => {
       const pointer = koffi.register(callback, koffi.pointer(prototypeOf(signature)));
       return { address: Number(pointer), release: () => koffi.unregister(pointer) };
     },
     watch: (descriptor, callback) => new Watch(koffi.node.poll(descriptor, () => callback())),
+    flag: polls === null ? null : (descriptor) => polls.flag(descriptor),
     atThreadEnd: threadEndHook(koffi, process),
-    currentUvLoop: uvLoopGetter(koffi, process),
+    currentUvLoop,
   };
 }
 

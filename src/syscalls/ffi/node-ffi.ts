@@ -1,15 +1,7 @@
 import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
-import type {
-  Address,
-  DescriptorWatch,
-  Ffi,
-  Functions,
-  NativeFunction,
-  NativeType,
-  Signature,
-  SignatureTable,
-} from './ffi.ts';
+import type { Address, Ffi, Functions, NativeType, Signature, SignatureTable } from './ffi.ts';
+import { UvPolls } from './uv-poll.ts';
 
 /** As much as we use of what Node 26 documents; @types/node has no types for it yet. */
 interface NodeFfi {
@@ -109,14 +101,29 @@ export function nodeFfiBackend(): Ffi {
     return functions as Functions<Table>;
   };
 
+  const viewAt = (address: Address, byteCount: number) =>
+    ffi.toArrayBuffer(BigInt(address), byteCount, false);
+  const polls = isMainThread ? UvPolls.load({ open, addressOfSymbol, viewAt, currentUvLoop }) : null;
+
   return {
     name: 'node',
     open,
     addressOfSymbol,
     addressOf: (view) => Number(ffi.getRawPointer(view)),
-    viewAt: (address, byteCount) => ffi.toArrayBuffer(BigInt(address), byteCount, false),
+    viewAt,
     callback,
-    watch: watcher(open(pollFunctions), callback, currentUvLoop, addressOfSymbol('free')),
+    watch:
+      polls === null
+        ? null
+        : (descriptor, called) => {
+            const readable = callback(['void', 'address', 'i32', 'i32'], () => {
+              called();
+              return undefined;
+            });
+            // Not from inside it.
+            return polls.watch(descriptor, readable.address, () => void setImmediate(readable.release));
+          },
+    flag: polls === null ? null : (descriptor) => polls.flag(descriptor),
     atThreadEnd: null,
     currentUvLoop,
   };
@@ -147,65 +154,4 @@ function plain(signature: Signature): [result: NativeType, ...args: NativeType[]
 
 function nodeSignature([result, ...args]: readonly NativeType[]): NodeSignature {
   return { arguments: args.map((type) => typeNames[type]), return: typeNames[result as NativeType] };
-}
-
-const UV_POLL = 8;
-const UV_READABLE = 1;
-
-const pollFunctions = {
-  uv_handle_size: ['u32', 'i32'],
-  uv_poll_init: ['i32', 'address', 'address', 'i32'],
-  uv_poll_start: ['i32', 'address', 'i32', 'address'],
-  uv_ref: ['void', 'address'],
-  uv_unref: ['void', 'address'],
-  uv_close: ['void', 'address', 'address'],
-  calloc: ['address', 'u32', 'u32'],
-  free: ['void', 'address'],
-} as const;
-
-type PollFunctions = { [Name in keyof typeof pollFunctions]: NativeFunction<(typeof pollFunctions)[Name]> };
-
-/** By uv_poll in Node's own loop. */
-function watcher(
-  uv: Functions<typeof pollFunctions>,
-  callback: Ffi['callback'],
-  currentUvLoop: () => Address,
-  addressOfFree: Address | null,
-): Ffi['watch'] {
-  // Node ends the whole process if the loop of a worker thread that is terminated has a handle it does not know.
-  if (!isMainThread || addressOfFree === null) return null;
-  if (Object.values(uv).some((value) => value === null)) return null;
-  const { uv_handle_size, uv_poll_init, uv_poll_start, uv_ref, uv_unref, uv_close, calloc, free } =
-    uv as PollFunctions;
-  return (descriptor, called) => {
-    const handle = calloc(1, uv_handle_size(UV_POLL));
-    if (handle === 0) throw new Error('Cannot watch a descriptor: out of memory');
-    const status = uv_poll_init(currentUvLoop(), handle, descriptor);
-    if (status !== 0) {
-      free(handle);
-      throw new Error(`Cannot watch descriptor ${descriptor}: libuv's error ${status}`);
-    }
-    const readable = callback(['void', 'address', 'i32', 'i32'], () => {
-      called();
-      return undefined;
-    });
-    uv_poll_start(handle, UV_READABLE, readable.address);
-    let closed = false;
-    return {
-      ref: () => {
-        if (!closed) uv_ref(handle);
-      },
-      unref: () => {
-        if (!closed) uv_unref(handle);
-      },
-      close: () => {
-        if (closed) return;
-        closed = true;
-        // libuv calls free(handle) when it is done with it.
-        uv_close(handle, addressOfFree);
-        // Not from inside it.
-        setImmediate(readable.release);
-      },
-    } satisfies DescriptorWatch;
-  };
 }
