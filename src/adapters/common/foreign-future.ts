@@ -14,12 +14,12 @@ export interface Outcome<T> {
  * stopped, not before: whoever waits goes on when everything is cleaned up, as with a task.
  */
 export class ForeignFuture<T> extends Future<T> {
-  readonly #stop: () => void;
+  readonly #stop: (reason: unknown) => void;
   /** null: it was not asked to stop */
   #asked: { readonly reason: unknown } | null = null;
 
   /** @param start may tell the end at once; what it returns asks to stop, after which an end is to be told */
-  constructor(loop: EventLoop, start: (outcome: Outcome<T>) => () => void) {
+  constructor(loop: EventLoop, start: (outcome: Outcome<T>) => (reason: unknown) => void) {
     super({ loop });
     this.#stop = start({
       succeeded: (value) => {
@@ -39,7 +39,7 @@ export class ForeignFuture<T> extends Future<T> {
     if (this.#asked !== null) return true;
     this.#asked = { reason };
     try {
-      this.#stop();
+      this.#stop(reason);
     } catch (error) {
       // Whoever waits is to hear of it: that it has stopped is no longer sure, and no other end will be told.
       if (!this.done()) this.fail(error);
