@@ -1,5 +1,6 @@
 import { describe, it } from 'node:test';
 import { type EventLoop, getRunningLoop, run, type Suspension } from 'tulipa';
+import { installNet } from 'tulipa/adapters/node';
 import { simulate } from 'tulipa/testing';
 import { cellName, type DriverName, drivers } from './cell-names.ts';
 
@@ -13,6 +14,8 @@ type Declare = (behaviour: string, body: Body) => void;
 export interface RowOptions {
   /** in the simulation, `setTimeout` and its like are the loop's; for frameworks that leave no other way in */
   globals?: boolean;
+  /** `installNet` for the time of a test; for packages without a hook */
+  net?: boolean;
   /** where the framework does not work, and why, in a line */
   without?: Partial<Record<DriverName, string>>;
 }
@@ -29,14 +32,19 @@ export function row(framework: string, options: RowOptions, tests: (declare: Dec
     }
     describe(cellName(framework, driver), () => {
       tests((behaviour, body) => {
-        it(behaviour, { timeout: 20_000 }, () => runOn(driver, options.globals === true, body));
+        it(behaviour, { timeout: 20_000 }, () => runOn(driver, options, body));
       });
     });
   }
 }
 
-async function runOn(driver: DriverName, globals: boolean, body: Body): Promise<void> {
+async function runOn(driver: DriverName, { globals, net }: RowOptions, body: Body): Promise<void> {
   const main = () => body(getRunningLoop());
-  if (driver === 'simulation') await simulate(main, { globals });
-  else await run(main as () => PromiseLike<void>, { driver });
+  const uninstall = net === true ? installNet() : null;
+  try {
+    if (driver === 'simulation') await simulate(main, { globals });
+    else await run(main as () => PromiseLike<void>, { driver });
+  } finally {
+    uninstall?.();
+  }
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,11 +8,13 @@ import { createInterface } from 'node:readline';
 import { after } from 'node:test';
 import { type DriverName, drivers } from './cell-names.ts';
 
-interface ServerKind {
+export interface ServerKind {
   program: string;
   /** in its directory, before it is started */
   prepare?(directory: string, run: (program: string, ...args: string[]) => void): void;
   args(directory: string, port: number): string[];
+  /** a free one unless given */
+  port?: number | undefined;
   /** the line by which it says that it listens */
   ready: RegExp;
   /** who runs it where we are root, for those who refuse to be; root unless given */
@@ -31,15 +33,19 @@ export interface RealServer {
   start(): Promise<void>;
 }
 
+/** Who is told how to end the server, and calls that at the end. */
+export type AtEnd = (end: () => Promise<void>) => void;
+
 /** Somebody starts within this many milliseconds, or not at all. */
 const startWithin = 30_000;
 
 /**
  * Starts a server in a directory of its own, at a free port of this machine; it is ended with the tests.
  *
+ * @param atEnd where there are no tests that end
  * @returns null: there is no such program here; on a machine of CI that is an error
  */
-export async function realServer(kind: ServerKind): Promise<RealServer | null> {
+export async function realServer(kind: ServerKind, atEnd: AtEnd = after): Promise<RealServer | null> {
   const program = whereIs(kind.program);
   if (program === null) {
     if (process.env['CI'] !== undefined) throw new Error(`Cannot start ${kind.program}: it is not installed`);
@@ -56,7 +62,7 @@ export async function realServer(kind: ServerKind): Promise<RealServer | null> {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
   });
-  const port = await freePort();
+  const port = kind.port ?? (await freePort());
   let child: ChildProcess | null = null;
   const start = async () => {
     child = spawn(program, kind.args(directory, port), {
@@ -74,7 +80,7 @@ export async function realServer(kind: ServerKind): Promise<RealServer | null> {
   };
   const abandon = () => void child?.kill('SIGKILL');
   process.once('exit', abandon);
-  after(async () => {
+  atEnd(async () => {
     await stop();
     process.off('exit', abandon);
     rmSync(directory, { recursive: true, force: true });
@@ -94,11 +100,17 @@ function whereIs(program: string): string | null {
   const directories = [
     ...(process.env['PATH'] ?? '').split(path.delimiter),
     '/usr/sbin',
-    ...globSync('/usr/lib/postgresql/*/bin'),
+    ...postgresVersions().map((version) => path.join(postgresFolder, version, 'bin')),
   ];
   return (
     directories.map((directory) => path.join(directory, program)).find((file) => existsSync(file)) ?? null
   );
+}
+
+const postgresFolder = '/usr/lib/postgresql';
+
+function postgresVersions(): string[] {
+  return existsSync(postgresFolder) ? readdirSync(postgresFolder) : [];
 }
 
 function idsOf(user: string): { uid: number; gid: number } {

@@ -7,11 +7,13 @@
  * Where CI is set, a page that does not tell what has come out is a failure.
  */
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { install, mustSucceed } from './install.ts';
 import { type Cell, pageWith } from './matrix.ts';
+import { installPythonForTests } from './python-packages.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const page = fileURLToPath(new URL('../docs/interoperation.md', import.meta.url));
@@ -20,6 +22,7 @@ const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.m
 process.chdir(here);
 const words = process.argv.slice(2);
 install();
+installPythonForTests();
 // Who tries a few does not wait for the types of all.
 for (const project of words.length === 0 ? ['tsconfig.json', 'tsconfig.effect3.json'] : []) {
   mustSucceed(process.execPath, [tsc, '-p', project]);
@@ -31,13 +34,6 @@ if (files.length === 0) throw new Error('Cannot run the tests: no test file matc
 const { passed, cells } = runTests();
 process.exitCode = passed ? 0 : 1;
 if (passed && words.length === 0) write(cells);
-
-/** Does nothing if what the lock file says has been installed since it said so. */
-function install(): void {
-  const installed = statSync('node_modules/.package-lock.json', { throwIfNoEntry: false });
-  if (installed !== undefined && installed.mtimeMs >= statSync('package-lock.json').mtimeMs) return;
-  mustSucceed('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
-}
 
 function runTests(): { passed: boolean; cells: Cell[] } {
   const folder = mkdtempSync(join(tmpdir(), 'tulipa-interop-'));
@@ -77,10 +73,4 @@ function write(cells: readonly Cell[]): void {
     return;
   }
   writeFileSync(page, after);
-}
-
-function mustSucceed(program: string, args: readonly string[]): void {
-  const { status, error } = spawnSync(program, args, { stdio: 'inherit' });
-  if (status === 0) return;
-  throw new Error(`Cannot run the tests: ${program} ${args.join(' ')} failed`, { cause: error ?? status });
 }

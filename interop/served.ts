@@ -1,6 +1,7 @@
 import type { AddressInfo, Server } from 'node:net';
 import { describe, it } from 'node:test';
 import { Future, run } from 'tulipa';
+import { installNet } from 'tulipa/adapters/node';
 import { simulate } from 'tulipa/testing';
 import { cellName, type DriverName, drivers } from './cell-names.ts';
 
@@ -29,6 +30,11 @@ export interface ServedOptions {
   without?: Partial<Record<DriverName, string>>;
 }
 
+export interface ServedRowOptions extends ServedOptions {
+  /** `installNet` for the time of a test; for packages without a hook */
+  net?: boolean;
+}
+
 type Declare = (behaviour: string, exchange: Exchange, options?: ServedOptions) => void;
 
 /**
@@ -37,7 +43,7 @@ type Declare = (behaviour: string, exchange: Exchange, options?: ServedOptions) 
  */
 export function servedRow(
   framework: string,
-  options: ServedOptions,
+  options: ServedRowOptions,
   tests: (declare: Declare) => void,
 ): void {
   for (const driver of drivers) {
@@ -47,9 +53,14 @@ export function servedRow(
       else {
         tests((behaviour, exchange, { without = {} } = {}) => {
           const skip = without[driver] ?? false;
-          const exchanged =
-            driver === 'simulation' ? () => onTwoHosts(exchange) : () => onOneLoop(driver, exchange);
-          it(behaviour, { timeout: 20_000, skip }, exchanged);
+          it(behaviour, { timeout: 20_000, skip }, async () => {
+            const uninstall = options.net === true ? installNet() : null;
+            try {
+              await (driver === 'simulation' ? onTwoHosts(exchange) : onOneLoop(driver, exchange));
+            } finally {
+              uninstall?.();
+            }
+          });
         });
       }
     });

@@ -1,15 +1,18 @@
 /** The servers that the tests start. Each is one process, and ends with them. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type RealServer, realServer } from './real-server.ts';
+import { type AtEnd, type RealServer, realServer, type ServerKind } from './real-server.ts';
 
 /** Who is known to those that ask for it. */
 export const user = 'tulipa';
 export const password = 'a secret';
 
 /** @param pem what it has for TLS; none unless given */
-export function startPostgres(pem?: { key: string; cert: string }): Promise<RealServer | null> {
-  return realServer({
+export function startPostgres(
+  pem?: { key: string; cert: string },
+  atEnd?: AtEnd,
+): Promise<RealServer | null> {
+  const kind: ServerKind = {
     program: 'postgres',
     user: 'postgres',
     prepare(directory, run) {
@@ -38,18 +41,27 @@ export function startPostgres(pem?: { key: string; cert: string }): Promise<Real
     ],
     ready: /ready to accept connections/,
     signal: 'SIGINT',
-  });
+  };
+  return realServer(kind, atEnd);
 }
 
-export function startRedis(): Promise<RealServer | null> {
-  return realServer({
+/** @param options `port`: a free one unless given; `password`: null: it asks for none */
+export function startRedis(
+  options: { port?: number; password?: string | null } = {},
+  atEnd?: AtEnd,
+): Promise<RealServer | null> {
+  const secret = options.password === undefined ? password : options.password;
+  const kind: ServerKind = {
     program: 'redis-server',
+    port: options.port,
     args: (directory, port) => [
       ...['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''],
-      ...['--unixsocket', `${directory}/socket`, '--requirepass', password],
+      ...['--unixsocket', `${directory}/socket`],
+      ...(secret === null ? [] : ['--requirepass', secret]),
     ],
     ready: /Ready to accept connections/,
-  });
+  };
+  return realServer(kind, atEnd);
 }
 
 export function startMariadb(): Promise<RealServer | null> {

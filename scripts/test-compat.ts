@@ -15,13 +15,12 @@
  *     npm run test:compat -- loop timers  only the test files whose path has one of these words
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
-import { delimiter, dirname, extname, join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { environmentFor, oldNode } from './old-node.ts';
 import { runTests } from './run-tests.ts';
 
-const OLDEST_MAJOR = 20;
-const NEWEST_MAJOR = 22;
 const COMPILED_FOLDERS = ['test', 'examples', 'bench'];
 
 /** What would find nothing here that `npm test` has not found: each is about sources, or what only the pinned Node runs. */
@@ -38,14 +37,9 @@ const FEWER_ROUNDS = { LEAK_ROUNDS: '10000', PROPERTY_RUNS_FACTOR: '0.25' };
 const root = fileURLToPath(new URL('..', import.meta.url));
 const output = join(root, '.compat');
 
-interface FoundNode {
-  readonly path: string;
-  readonly version: string;
-}
-
 function main(): number {
-  const [node, seen] = findSystemNode();
-  if (node === undefined) return reportMissing(seen);
+  const node = oldNode('test:compat');
+  if (node === null) return process.env['CI'] === 'true' ? 1 : 0;
 
   compile();
   const words = process.argv.slice(2);
@@ -65,41 +59,6 @@ function main(): number {
   process.chdir(root);
   const reporter = pathToFileURL(join(output, 'scripts', 'test-report.js')).href;
   return runTests(node.path, reporter, tests, { env: { ...FEWER_ROUNDS, ...environmentFor(node) } });
-}
-
-/** The directories of PATH, less those in which npm puts the pinned Node. */
-function systemPath(): string[] {
-  const directories = (process.env['PATH'] ?? '').split(delimiter);
-  return directories.filter((directory) => directory !== '' && !directory.includes('node_modules'));
-}
-
-/** The first suitable Node of the machine, and all that were looked at. */
-function findSystemNode(): [FoundNode | undefined, FoundNode[]] {
-  const seen: FoundNode[] = [];
-  for (const directory of systemPath()) {
-    const path = join(directory, process.platform === 'win32' ? 'node.exe' : 'node');
-    if (!existsSync(path) || realpathSync(path).includes('node_modules')) continue;
-    const { stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' });
-    const version = /^v(\d+\.\d+\.\d+)/.exec(stdout ?? '')?.[1];
-    if (version === undefined) continue;
-    const node = { path, version };
-    seen.push(node);
-    const major = Number.parseInt(version, 10);
-    if (major >= OLDEST_MAJOR && major <= NEWEST_MAJOR) return [node, seen];
-  }
-  return [undefined, seen];
-}
-
-/** In CI the run is a promise to users and its absence a failure; at a desk it may be skipped, but not quietly. */
-function reportMissing(seen: readonly FoundNode[]): number {
-  const inCi = process.env['CI'] === 'true';
-  const found = seen.map(({ path, version }) => `${path} is ${version}`).join(', ') || 'none at all';
-  const line = '!'.repeat(78);
-  process.stderr.write(
-    `${line}\n!! test:compat ${inCi ? 'FAILED' : 'SKIPPED'}: the built package was NOT tested on an old Node.\n` +
-      `!! Needed on PATH, outside node_modules: Node ${OLDEST_MAJOR} to ${NEWEST_MAJOR}. Found: ${found}.\n${line}\n`,
-  );
-  return inCi ? 1 : 0;
 }
 
 /** Fills `.compat/` anew. */
@@ -140,12 +99,6 @@ function listFiles(directory: string): string[] {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))
     .filter((file) => !file.includes('node_modules'));
-}
-
-/** A test that starts plain `node` shall get the same one; and no option of the developer's may leak in. */
-function environmentFor(node: FoundNode): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _, ...environment } = process.env;
-  return { ...environment, PATH: [dirname(node.path), ...systemPath()].join(delimiter) };
 }
 
 process.exitCode = main();

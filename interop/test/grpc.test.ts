@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import net, { type Server as NetServer } from 'node:net';
+import type { Server as NetServer } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
-import { StreamSocket } from 'tulipa/adapters/node';
 import { createServer } from 'tulipa/adapters/node/net';
-import { servedRow } from '../served.ts';
+import { type Served, servedRow } from '../served.ts';
 
 const codec = {
   requestSerialize: (value: unknown) => Buffer.from(JSON.stringify(value)),
@@ -44,19 +43,36 @@ interface Math extends grpc.Client {
 
 const MathClient = grpc.makeGenericClientConstructor(definition, 'Math');
 
-/** The client leaves no choice but this: it connects by `net.connect` of the module. */
-function connectOnLoop(): () => void {
-  const { connect } = net;
-  net.connect = StreamSocket.connect as unknown as typeof connect;
-  return () => {
-    net.connect = connect;
-  };
+async function use({ authority }: Served): Promise<void> {
+  const client = new MathClient(authority, grpc.credentials.createInsecure()) as unknown as Math;
+  try {
+    const twice = await new Promise((resolve, reject) => {
+      client.twice(21, (error, n) => (error === null ? resolve(n) : reject(error)));
+    });
+    assert.equal(twice, 42);
+    const counted: number[] = [];
+    for await (const n of client.count(500)) counted.push(n);
+    assert.deepEqual(counted, [...Array(500).keys()]);
+    const sum = await new Promise((resolve, reject) => {
+      const call = client.sum((error, n) => (error === null ? resolve(n) : reject(error)));
+      for (let i = 1; i <= 100; i++) call.write(i);
+      call.end();
+    });
+    assert.equal(sum, 5050);
+    const late = new Promise((_, reject) => {
+      client.never(1, { deadline: new Date(Date.now() + 50) }, (error) => reject(error));
+    });
+    await assert.rejects(late, { code: grpc.status.DEADLINE_EXCEEDED });
+  } finally {
+    client.close();
+  }
 }
 
 const without = { simulation: 'it stands on node:http2, which sends in native immediates of libuv' };
 
-servedRow('@grpc/grpc-js', { without }, (it) => {
-  it('calls, streams in both directions, and keeps deadlines', {
+// The client has no hook.
+servedRow('@grpc/grpc-js', { without, net: true }, (it) => {
+  it('calls, streams in both directions, and keeps deadlines, over connections that it is given', {
     async serve(place) {
       const server = new grpc.Server();
       server.addService(definition, implementation);
@@ -65,31 +81,21 @@ servedRow('@grpc/grpc-js', { without }, (it) => {
       await new Promise<void>((resolve) => listening.listen(place, resolve));
       return listening as NetServer;
     },
-    async use({ authority }) {
-      const restore = connectOnLoop();
-      const client = new MathClient(authority, grpc.credentials.createInsecure()) as unknown as Math;
-      try {
-        const twice = await new Promise((resolve, reject) => {
-          client.twice(21, (error, n) => (error === null ? resolve(n) : reject(error)));
+    use,
+  });
+
+  it('does so where it listens by itself', {
+    async serve({ host, port }) {
+      const server = new grpc.Server();
+      server.addService(definition, implementation);
+      const bound = await new Promise<number>((resolve, reject) => {
+        server.bindAsync(`${host}:${port}`, grpc.ServerCredentials.createInsecure(), (error, at) => {
+          if (error === null) resolve(at);
+          else reject(error);
         });
-        assert.equal(twice, 42);
-        const counted: number[] = [];
-        for await (const n of client.count(500)) counted.push(n);
-        assert.deepEqual(counted, [...Array(500).keys()]);
-        const sum = await new Promise((resolve, reject) => {
-          const call = client.sum((error, n) => (error === null ? resolve(n) : reject(error)));
-          for (let i = 1; i <= 100; i++) call.write(i);
-          call.end();
-        });
-        assert.equal(sum, 5050);
-        const late = new Promise((_, reject) => {
-          client.never(1, { deadline: new Date(Date.now() + 50) }, (error) => reject(error));
-        });
-        await assert.rejects(late, { code: grpc.status.DEADLINE_EXCEEDED });
-      } finally {
-        client.close();
-        restore();
-      }
+      });
+      return { address: () => ({ port: bound }), close: () => server.forceShutdown() } as never;
     },
+    use,
   });
 });

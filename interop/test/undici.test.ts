@@ -112,7 +112,7 @@ servedRow('undici', {}, (it) => {
 
 servedRow(
   'fetch',
-  { without: { simulation: "fetch itself is refused there: undici's, with an agent, is not" } },
+  { without: { simulation: 'fetch itself is refused there without installNet: see the row of that' } },
   (it) => {
     it("is steered by undici's global dispatcher, Node's own too", {
       serve: (place) => serve(http.createServer(application()), place),

@@ -3,6 +3,7 @@ import { ChildProcess } from 'node:child_process';
 import dgram from 'node:dgram';
 import net from 'node:net';
 import process from 'node:process';
+import { networkIsReplaced } from '../adapters/node/globals-network-loop.ts';
 import { Replacements } from '../adapters/node/replacements.ts';
 import { StateError } from '../interface/index.ts';
 import { RealIoError } from './real-io-error.ts';
@@ -79,8 +80,8 @@ function replaceEntrances(replacements: Replacements): void {
   replacements.replace(globalThis, 'fetch', (...args: Parameters<typeof fetch>) => {
     const [input] = args;
     const url = typeof input === 'object' && 'url' in input ? input.url : input;
-    // No more than a way to decode them.
-    if (String(url).startsWith('data:')) return fetch(...args);
+    // No more than a way to decode them; or its connections are a loop's.
+    if (String(url).startsWith('data:') || networkIsReplaced()) return fetch(...args);
     return Promise.reject(refuse('fetch', useLoop));
   });
   for (const name of ['WebSocket', 'EventSource']) {

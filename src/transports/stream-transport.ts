@@ -63,6 +63,7 @@ export class StreamTransport implements Transport, StreamSink {
   #shutDown = false;
   #closing = false;
   #lost = false;
+  #resets = false;
   #writesAfterEnd = 0;
 
   constructor(
@@ -127,6 +128,12 @@ export class StreamTransport implements Transport, StreamSink {
   }
 
   abort(): void {
+    this.#end(null);
+  }
+
+  /** As `abort`, and the peer is told that the connection broke, where the driver can. */
+  reset(): void {
+    this.#resets = true;
     this.#end(null);
   }
 
@@ -478,7 +485,8 @@ export class StreamTransport implements Transport, StreamSink {
         this.#tellOfCall('connectionLost');
         this.#protocol.connectionLost?.(error);
       } finally {
-        if (abort) this.#channel.abort();
+        if (this.#resets && this.#channel.reset !== undefined) this.#channel.reset();
+        else if (abort) this.#channel.abort();
         else this.#channel.close();
       }
     });

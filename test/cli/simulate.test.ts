@@ -96,13 +96,17 @@ describe('tulipa simulate', { timeout: 240_000, concurrency: 2 }, () => {
       'main.mjs': `
         import { state } from './shared.mjs';
         import plain from './plain.cjs';
+        import made from './made.cjs';
         import { pathToFileURL } from 'node:url';
-        console.log(++state.count, ++plain.count, import.meta.main, import.meta.url === pathToFileURL(process.argv[1]).href);`,
+        console.log(++state.count, ++plain.count, made(), import.meta.main, import.meta.url === pathToFileURL(process.argv[1]).href);`,
       'shared.mjs': 'export const state = { count: 0 };',
       'plain.cjs': 'exports.count = 0;',
+      // As packages are made, whose first file hands on another one.
+      'made.cjs': "module.exports = require('./inside.cjs');",
+      'inside.cjs': "module.exports = () => 'made';",
     });
     const end = await simulate(test, '--host', `a=${file}`, '--host', `b=${file}`);
-    assert.deepEqual(linesOf(end.stdout).sort(), ['a | 1 1 true true', 'b | 1 1 true true']);
+    assert.deepEqual(linesOf(end.stdout).sort(), ['a | 1 1 made true true', 'b | 1 1 made true true']);
   });
 
   it('starts a CommonJS program as the main module', async (test) => {
@@ -136,6 +140,7 @@ describe('tulipa simulate', { timeout: 240_000, concurrency: 2 }, () => {
 
   for (const [what, text, code] of [
     ['an error', "setTimeout(() => { throw new TypeError('broken'); }, 10);", 1],
+    ['an event of an error', "import { connect } from 'node:net'; connect('/broken');", 1],
     ['a rejection', "import('node:fs/promises').then(({ readFile }) => readFile('/broken'));", 1],
     ['an exit code', 'process.exitCode = 5; setTimeout(() => {}, 10);', 5],
     ['a module that is not there', "import './broken.mjs';", 1],
@@ -177,7 +182,7 @@ describe('tulipa simulate', { timeout: 240_000, concurrency: 2 }, () => {
     for (const [text, what] of [
       ["require('node:child_process').spawn('true')", 'a child process'],
       ["require('node:dgram').createSocket('udp4').bind(0)", 'a datagram socket'],
-      ["new (class extends require('node:net').Socket {})().connect(1)", 'a connection'],
+      ["new (require('node:tls').TLSSocket)().connect(1)", 'a socket'],
       ["new (require('node:worker_threads').Worker)('1', { eval: true })", 'a thread'],
     ] as const) {
       const end = await simulate(test, written(test, { 'real.cjs': `try { ${text}; } catch {}` }));

@@ -13,6 +13,8 @@ import { Replacements } from './replacements.ts';
 export interface ReplacedParts {
   readonly clocks: boolean;
   readonly random: boolean;
+  /** Others may replace the same meanwhile, and what they have put there stays when this is undone. */
+  readonly shared: boolean;
 }
 
 /**
@@ -25,14 +27,15 @@ export interface ReplacedParts {
  */
 export function installGlobals(
   clock: GlobalsClock,
-  { clocks, random }: ReplacedParts = { clocks: true, random: true },
+  { clocks, random, shared }: ReplacedParts = { clocks: true, random: true, shared: false },
 ): () => void {
   setGlobalsClock(clock);
   const replacements = new Replacements();
   const uninstall = () => {
     clearGlobalsClock(clock);
     try {
-      replacements.restore();
+      if (shared) replacements.withdraw();
+      else replacements.restore();
     } finally {
       syncBuiltinESMExports();
     }

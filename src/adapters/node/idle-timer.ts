@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { EventLoop, TimerHandle } from '../../interface/index.ts';
 import { roughTime, runningLoop } from '../../loop/index.ts';
 import { coded, invalidType } from './node-failure.ts';
@@ -77,6 +78,33 @@ export class IdleTimer {
     if (rings) this.#onIdle();
     else this.#arm(loop, idle ? now + grace : due);
   }
+}
+
+/** Puts what `setTimeout` of a socket of Node's own class sets on the loop's clock. @param loop null: the one that runs then */
+export function useLoopForTimeouts(socket: Socket, loop: EventLoop | null): void {
+  // What Node has begun to count ends here.
+  socket.setTimeout(0);
+  const idle = new IdleTimer(loop, () => void socket.emit('timeout'));
+  socket.once('close', () => idle.clear());
+  Object.defineProperties(socket, {
+    setTimeout: {
+      value: (milliseconds: number, callback?: () => void): Socket => {
+        if (socket.destroyed) return socket;
+        const timeout = timerDuration(milliseconds, 'msecs');
+        Object.assign(socket, { timeout: milliseconds });
+        idle.set(timeout);
+        if (callback !== undefined) {
+          if (timeout === 0) socket.removeListener('timeout', callback);
+          else socket.once('timeout', callback);
+        }
+        return socket;
+      },
+      writable: true,
+      configurable: true,
+    },
+    // Node calls it whenever something was read or written.
+    _unrefTimer: { value: () => idle.touch(), writable: true, configurable: true },
+  });
 }
 
 /** Milliseconds as Node's timers take them. @throws {TypeError | RangeError} as these do */

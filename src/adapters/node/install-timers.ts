@@ -1,5 +1,6 @@
 import type { EventLoop } from '../../interface/index.ts';
 import { installGlobals } from './globals.ts';
+import { type Uninstall, uninstallBy } from './uninstall.ts';
 
 export interface TimersOptions {
   /**
@@ -17,12 +18,12 @@ export interface TimersOptions {
  * Timers that were set before stay where they are. A package that keeps `setTimeout` for itself when it is loaded has to be loaded
  * after this.
  *
- * @returns what puts everything back; may be called more than once. Timers that are pending stay the loop's, and fire there; to be called
+ * @returns what puts everything back; may be called more than once, and before or after what removes other shims. Timers that are pending stay the loop's, and fire there; to be called
  *   before the loop is closed, which takes no timers
  * @throws {TypeError} it is no loop
  * @throws {StateError} they were put onto a loop before, or are a simulation's (`ERR_GLOBALS_REPLACED`)
  */
-export function installTimers(loop: EventLoop, options: TimersOptions = {}): () => void {
+export function installTimers(loop: EventLoop, options: TimersOptions = {}): Uninstall {
   if (typeof loop !== 'object' || loop === null || typeof loop.callLater !== 'function')
     throw new TypeError('Cannot install the timers: there is no event loop to put them onto');
   const { clocks = false } = options;
@@ -36,11 +37,7 @@ export function installTimers(loop: EventLoop, options: TimersOptions = {}): () 
         throw new Error('Cannot draw a number: chance was not replaced');
       },
     },
-    { clocks, random: false },
+    { clocks, random: false, shared: true },
   );
-  let installed = true;
-  return () => {
-    if (installed) uninstall();
-    installed = false;
-  };
+  return uninstallBy(uninstall);
 }

@@ -1,15 +1,18 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, lstatSync } from 'node:fs';
 import { type BlockList, isIP, isIPv6, type Server as NetServer } from 'node:net';
-import type {
-  EventLoop,
-  Protocol,
-  Server,
-  SocketAddress,
-  Suspension,
-  Task,
-  Transport,
+import { constants } from 'node:os';
+import {
+  type EventLoop,
+  type Protocol,
+  type Server,
+  type SocketAddress,
+  type Suspension,
+  SystemError,
+  type Task,
+  type Transport,
 } from '../../interface/index.ts';
-import { nodeFailure } from './node-failure.ts';
+import { EventLoop as LoopEventLoop, Server as LoopServer } from '../../runtime/index.ts';
+import { listenFailure } from './node-failure.ts';
 import { nodeAddress } from './socket-address.ts';
 import { StreamSocket } from './stream-socket.ts';
 
@@ -27,6 +30,8 @@ export interface Place {
 
 /** What a `net.Server` has beside what its type says. */
 export interface ServerInsides {
+  /** `unref` was called, before it listened or since */
+  _unref?: boolean | undefined;
   _handle: unknown;
   _connections: number;
   allowHalfOpen: boolean;
@@ -52,34 +57,62 @@ export class ListeningHandle {
   readonly #server: ListeningServer;
   readonly #loop: EventLoop;
   readonly #place: Place;
-  readonly #opening: Task<Server>;
+  #opening: Task<Server> | null = null;
   #listening: Server | null = null;
   #closed = false;
   #mode = 0;
+  #ref = true;
 
   /** Starts to listen. The server is told by events, in a later tick. */
   constructor(server: ListeningServer, loop: EventLoop, place: Place) {
     this.#server = server;
     this.#loop = loop;
     this.#place = place;
-    this.#opening = loop.createTask(this.#open(), { name: 'net.Server.listen' });
-    this.#opening.addDoneCallback(() => this.#opened());
+    this.#ref = server._unref !== true;
+    const { path, host, ipv6Only } = place;
+    // A name has to be looked up, and the rest is seldom.
+    if (path === null && !ipv6Only && (host === null || isIP(host) !== 0) && loop instanceof LoopEventLoop) {
+      if (this.#openNow(loop)) return;
+    }
+    const opening = loop.createTask(this.#open(), { name: 'net.Server.listen' });
+    this.#opening = opening;
+    opening.addDoneCallback(() => this.#opened(opening));
+  }
+
+  /** As Node does, listens before it returns. @returns false: the loop's driver cannot */
+  #openNow(loop: LoopEventLoop): boolean {
+    let server: Server | null;
+    try {
+      const { host, port, backlog, reusePort } = this.#place;
+      const options = { host, port, backlog: backlog || undefined, reusePort };
+      server = loop.createServerNow(() => new Accepting(this.#server, loop), options);
+    } catch (error) {
+      this.#failed(error);
+      return true;
+    }
+    if (server !== null) this.#listens(server);
+    return server !== null;
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.getsockname = undefined;
-    this.#opening.cancel();
+    this.#opening?.cancel();
     this.#listening?.close();
   }
 
   ref(): void {
-    // A server of ours keeps its host alive while it listens.
+    this.#setRef(true);
   }
 
   unref(): void {
-    // As above: the loop's servers have no such thing.
+    this.#setRef(false);
+  }
+
+  #setRef(ref: boolean): void {
+    this.#ref = ref;
+    if (this.#listening instanceof LoopServer) this.#listening.setRef(ref);
   }
 
   fchmod(mode: number): number {
@@ -91,6 +124,7 @@ export class ListeningHandle {
     const { host, port, path, backlog, ipv6Only, reusePort } = this.#place;
     const factory = () => new Accepting(this.#server, this.#loop);
     if (path !== null) {
+      if (!(this.#loop instanceof LoopEventLoop && this.#loop.hasOwnWorld)) mustBeFree(path);
       const server = yield* this.#loop.createUnixServer(factory, { path, backlog: backlog || undefined });
       if (this.#mode !== 0) chmodSync(path, modeOf(this.#mode));
       return server;
@@ -111,34 +145,44 @@ export class ListeningHandle {
     return chosen?.host ?? host;
   }
 
-  #opened(): void {
-    const opening = this.#opening;
-    const server = this.#server;
+  #opened(opening: Task<Server>): void {
     if (opening.cancelled()) {
       // By the end of the run, which closes what listens.
-      if (!this.#closed) server.close();
+      if (!this.#closed) this.#server.close();
       return;
     }
     const failure = opening.exception();
     if (this.#closed) {
       if (failure === null) opening.result().close();
     } else if (failure !== null) {
-      server._handle = null;
-      const error = Object.assign(nodeFailure(failure), { syscall: 'listen' });
-      process.nextTick(() => server.emit('error', error));
+      this.#failed(failure);
     } else {
-      this.#listening = opening.result();
-      const address = shownAddress(this.#listening.sockets);
-      if (this.#place.path === null) {
-        this.getsockname = (out) => {
-          Object.assign(out, nodeAddress(address));
-          return 0;
-        };
-      }
-      process.nextTick(() => {
-        if (!this.#closed) server.emit('listening');
-      });
+      this.#listens(opening.result());
     }
+  }
+
+  #failed(failure: unknown): void {
+    const server = this.#server;
+    const error = listenFailure(failure, this.#place.path);
+    process.nextTick(() => {
+      server._handle = null;
+      server.emit('error', error);
+    });
+  }
+
+  #listens(listening: Server): void {
+    this.#listening = listening;
+    if (!this.#ref) this.#setRef(false);
+    const address = shownAddress(listening.sockets);
+    if (this.#place.path === null) {
+      this.getsockname = (out) => {
+        Object.assign(out, nodeAddress(address));
+        return 0;
+      };
+    }
+    process.nextTick(() => {
+      if (!this.#closed) this.#server.emit('listening');
+    });
   }
 }
 
@@ -174,6 +218,22 @@ class Accepting implements Protocol {
     socket.connectionMade(transport);
     server.emit('connection', socket);
   }
+}
+
+/** The loop's own servers replace a socket that an earlier one has left behind; Node's do not. */
+function mustBeFree(path: string): void {
+  if (path.startsWith('\0') || process.platform === 'win32') return;
+  let code: 'EADDRINUSE' | 'EINVAL' = 'EADDRINUSE';
+  try {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+  } catch (error) {
+    // Whatever else it is, binding to it will say.
+    if ((error as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') return;
+    code = 'EINVAL';
+  }
+  const details = { code, errno: -constants.errno[code], syscall: 'bind', address: path };
+  const why = code === 'EINVAL' ? 'is too long' : 'is taken';
+  throw new SystemError(`Cannot listen on ${path}: the name ${why}`, details);
 }
 
 function describeConnection(

@@ -2,9 +2,9 @@
  * A drop-in for `node:net` on the loop that runs: sockets are `StreamSocket`s, servers listen on the loop, and the rest is
  * Node's own. A program that imports it in place of `node:net` runs unchanged, but for these:
  *
- * - a server has its address when 'listening' is emitted, and not as soon as `listen` returns;
+ * - where a loop's driver cannot listen at once (`node`, the simulation), a server has its address when 'listening' is
+ *   emitted, and not as soon as `listen` returns;
  * - a descriptor or a handle cannot be made a socket, nor be listened on;
- * - nothing keeps a process alive or not by `ref` and `unref` of a server;
  * - connections go through a host's addresses as RFC 8305 says, and tell of each only if somebody listens to 'lookup'.
  */
 import net, { type ServerOpts } from 'node:net';

@@ -1,3 +1,4 @@
+import { getSystemErrorMap } from 'node:util';
 import { GroupError, SystemError } from '../../interface/index.ts';
 
 /** Node's words for what our system calls are. */
@@ -23,6 +24,34 @@ export function nodeFailure(error: unknown, hostname?: string): Error {
     return Object.assign(new AggregateError(errors, message, { cause: error }), { code });
   }
   return error instanceof Error ? error : new Error(String(error), { cause: error });
+}
+
+/** Why a socket could not be connected; as `nodeFailure`, with where it was to be bound. */
+export function connectFailure(error: unknown, target: ConnectTarget): Error {
+  const failure = nodeFailure(error, target.host) as NodeJS.ErrnoException;
+  const { localAddress, localPort } = target;
+  if (failure.syscall !== 'connect' || (!localAddress && !localPort)) return failure;
+  failure.message += ` - Local (${localAddress}:${localPort})`;
+  return Object.assign(failure, { localAddress, localPort });
+}
+
+interface ConnectTarget {
+  host?: string | undefined;
+  localAddress?: string | undefined;
+  localPort?: number | undefined;
+}
+
+/** Why a server does not listen, as Node says it: in words, too. */
+export function listenFailure(error: unknown, path: string | null): Error {
+  const failure = nodeFailure(error) as NodeJS.ErrnoException & { address?: string; port?: number };
+  const { code, errno } = failure;
+  if (code === undefined || failure.syscall === 'getaddrinfo') return failure;
+  const known = errno === undefined ? undefined : getSystemErrorMap().get(errno);
+  const address = path ?? failure.address;
+  const where = failure.port === undefined ? address : `${address}:${failure.port}`;
+  const words = known === undefined ? code : `${code}: ${known[1]}`;
+  failure.message = `listen ${words}${where === undefined ? '' : ` ${where}`}`;
+  return Object.assign(failure, { syscall: 'listen' }, address === undefined ? {} : { address });
 }
 
 function systemFailure(error: SystemError, hostname: string | undefined): Error {

@@ -1,6 +1,8 @@
 interface Replaced {
   readonly owner: object;
   readonly key: PropertyKey;
+  /** what was put there: its value, or its getter */
+  readonly ours: unknown;
   /** undefined: there was none */
   readonly before: PropertyDescriptor | undefined;
   /** by a mere assignment, which leaves the rest of it as it was, and costs a tenth */
@@ -17,7 +19,7 @@ export class Replacements {
     const assigned = before?.writable === true;
     if (assigned) Reflect.set(owner, key, value);
     else this.#define(owner, key, before, { value, writable: true });
-    this.#replaced.push({ owner, key, before, assigned });
+    this.#replaced.push({ owner, key, ours: value, before, assigned });
   }
 
   replaceGetter(target: object, key: PropertyKey, get: () => unknown): void {
@@ -25,7 +27,7 @@ export class Replacements {
     const before = Object.getOwnPropertyDescriptor(owner, key);
     const set = before?.set;
     this.#define(owner, key, before, set === undefined ? { get } : { get, set });
-    this.#replaced.push({ owner, key, before, assigned: false });
+    this.#replaced.push({ owner, key, ours: get, before, assigned: false });
   }
 
   /**
@@ -34,9 +36,25 @@ export class Replacements {
    * @throws {TypeError} somebody has fixed one of them meanwhile; the others are put back all the same
    */
   restore(): void {
+    this.#putBack(() => true);
+  }
+
+  /**
+   * As `restore`, but what somebody else has put there meanwhile stays. It may go on to call ours, and put that back when
+   * it is removed: who replaces by functions that do what the real ones do from now on can be removed in any order.
+   */
+  withdraw(): void {
+    this.#putBack(({ owner, key, ours }) => {
+      const now = Object.getOwnPropertyDescriptor(owner, key);
+      return now !== undefined && (now.value === ours || now.get === ours);
+    });
+  }
+
+  #putBack(isToBe: (replaced: Replaced) => boolean): void {
     let failure: { readonly error: unknown } | null = null;
     for (let replaced = this.#replaced.pop(); replaced !== undefined; replaced = this.#replaced.pop()) {
       const { owner, key, before, assigned } = replaced;
+      if (!isToBe(replaced)) continue;
       try {
         if (before === undefined) Reflect.deleteProperty(owner, key);
         else if (assigned && isAsAssigned(owner, key)) Reflect.set(owner, key, before.value);

@@ -1,5 +1,6 @@
-import { type BlockList, isIP } from 'node:net';
-import { Future } from '../../coroutines/index.ts';
+import { ADDRCONFIG, ALL, V4MAPPED } from 'node:dns';
+import net, { type BlockList, isIP } from 'node:net';
+import { Future, timeout } from '../../coroutines/index.ts';
 import {
   type AddressFamily,
   type ConnectionOptions,
@@ -8,6 +9,7 @@ import {
   isCancellation,
   type Protocol,
   type Suspension,
+  TimeoutError,
 } from '../../interface/index.ts';
 import { coded, invalidType } from './node-failure.ts';
 
@@ -47,11 +49,15 @@ type Lookup = (
 
 type Factory = () => Protocol;
 
+/** Milliseconds; who asks for less is given so many, as by Node. */
+const attemptTimeoutMin = 10;
+
 /** What tells of its attempts to connect. */
 interface Connecting {
   readonly blockList: BlockList | undefined;
   listenerCount(event: string): number;
   emit(event: string, ...args: unknown[]): boolean;
+  autoSelectFamilyAttemptedAddresses: string[] | undefined;
 }
 
 export type ConnectArguments =
@@ -65,9 +71,10 @@ export type ConnectArguments =
  * @throws {TypeError | RangeError} as Node's does
  */
 export function readTarget(args: readonly unknown[]): [target: SocketTarget, connected: (() => void) | null] {
-  // Node's modules pass on what they have taken apart already.
   const [first, second] = args;
-  if (Array.isArray(first)) return [checked(first[0]), first[1] ?? null];
+  if (Array.isArray(first)) {
+    return isNormalized(first) ? [checked(first[0]), first[1] ?? null] : [checked({}), null];
+  }
   const last = args.at(-1);
   const connected = typeof last === 'function' ? (last as () => void) : null;
   let target: SocketTarget = {};
@@ -77,6 +84,15 @@ export function readTarget(args: readonly unknown[]): [target: SocketTarget, con
     target = { port: first as number, host: typeof second === 'string' ? second : undefined };
   }
   return [checked(target), connected];
+}
+
+const normalizedMark = Object.getOwnPropertySymbols(
+  (net as unknown as { _normalizeArgs?: (args: unknown[]) => unknown[] })._normalizeArgs?.([]) ?? [],
+)[0];
+
+/** Node's modules pass on what they have taken apart already, and marked. */
+function isNormalized(args: unknown[]): boolean {
+  return normalizedMark === undefined || normalizedMark in args;
 }
 
 function checked(target: SocketTarget): SocketTarget {
@@ -92,7 +108,8 @@ function checked(target: SocketTarget): SocketTarget {
   if (host != null && typeof host !== 'string') throw invalidType('options.host', 'of type string', host);
   if (typeof port !== 'number' && typeof port !== 'string')
     throw invalidType('options.port', 'one of type number or string', port);
-  if (!(Number(port) >= 0 && Number(port) <= 65_535 && Number.isInteger(Number(port))) || port === '') {
+  const number = Number(port);
+  if (!(number >= 0 && number <= 65_535 && Number.isInteger(number)) || String(port).trim() === '') {
     const message = `Port should be >= 0 and < 65536. Received type ${typeof port} (${port}).`;
     throw coded('ERR_SOCKET_BAD_PORT', new RangeError(message));
   }
@@ -101,7 +118,26 @@ function checked(target: SocketTarget): SocketTarget {
     throw invalidType('options.localPort', 'of type number', localPort);
   if (lookup != null && typeof lookup !== 'function')
     throw invalidType('options.lookup', 'of type function', lookup);
+  checkChoice(target);
   return target;
+}
+
+/** Options of how to look for addresses, and to choose one. */
+function checkChoice({ hints = 0, autoSelectFamily, autoSelectFamilyAttemptTimeout }: SocketTarget): void {
+  if ((hints & ~(ADDRCONFIG | ALL | V4MAPPED)) !== 0) {
+    const message = `The argument 'hints' is invalid. Received ${hints}`;
+    throw coded('ERR_INVALID_ARG_VALUE', new TypeError(message));
+  }
+  if (autoSelectFamily != null && typeof autoSelectFamily !== 'boolean')
+    throw invalidType('options.autoSelectFamily', 'of type boolean', autoSelectFamily);
+  const wait = autoSelectFamilyAttemptTimeout;
+  if (wait == null) return;
+  const name = 'options.autoSelectFamilyAttemptTimeout';
+  if (typeof wait !== 'number') throw invalidType(name, 'of type number', wait);
+  if (!(Number.isInteger(wait) && wait >= 1 && wait < 2 ** 31)) {
+    const message = `The value of "${name}" is out of range. It must be >= 1 && <= 2147483647. Received ${wait}`;
+    throw coded('ERR_OUT_OF_RANGE', new RangeError(message));
+  }
 }
 
 function invalidAddress(address: unknown): TypeError {
@@ -109,7 +145,18 @@ function invalidAddress(address: unknown): TypeError {
 }
 
 /** Connects `socket` to its target. @param factory makes the protocol of the connection */
-export function* connectSocket(
+export function connectSocket(
+  loop: EventLoop,
+  socket: Connecting,
+  target: SocketTarget,
+  factory: Factory,
+): Generator<Suspension, void, unknown> {
+  // As the default is now, and not when this comes to run.
+  const { autoSelectFamily = net.getDefaultAutoSelectFamily() } = target;
+  return connectTo(loop, socket, { ...target, autoSelectFamily }, factory);
+}
+
+function* connectTo(
   loop: EventLoop,
   socket: Connecting,
   target: SocketTarget,
@@ -130,8 +177,8 @@ export function* connectSocket(
     const any = options.family === 6 || isIP(host) === 6 ? '::' : '0.0.0.0';
     options.localAddress = { host: localAddress || any, port: localPort };
   }
-  if (autoSelectFamilyAttemptTimeout !== undefined) {
-    options.happyEyeballsDelay = autoSelectFamilyAttemptTimeout;
+  if (autoSelectFamilyAttemptTimeout != null) {
+    options.happyEyeballsDelay = Math.max(autoSelectFamilyAttemptTimeout, attemptTimeoutMin);
   }
   if (isIP(host) !== 0) {
     yield* attempt(loop, socket, options, factory);
@@ -139,7 +186,7 @@ export function* connectSocket(
   }
   // The loop goes through a host's addresses better than one by one, but tells nobody and takes nobody's advice.
   const wantsToKnow = socket.listenerCount('lookup') > 0 || socket.blockList != null;
-  if (target.lookup == null && target.autoSelectFamily !== false && !wantsToKnow) {
+  if (target.lookup == null && target.autoSelectFamily && !wantsToKnow) {
     yield* loop.createConnection(factory, options);
     return;
   }
@@ -154,13 +201,20 @@ function* attemptInTurn(
   addresses: readonly FoundAddress[],
   factory: Factory,
 ): Generator<Suspension, void, unknown> {
+  const { port, happyEyeballsDelay = net.getDefaultAutoSelectFamilyAttemptTimeout() } = options;
+  const tried: string[] = [];
+  if (addresses.length > 1) socket.autoSelectFamilyAttemptedAddresses = tried;
   const failures: unknown[] = [];
-  for (const { address } of addresses) {
+  for (const [index, { address, family }] of addresses.entries()) {
+    tried.push(`${address}:${port}`);
+    // The last one may take as long as it takes.
+    const limit = index === addresses.length - 1 ? null : happyEyeballsDelay;
     try {
-      yield* attempt(loop, socket, { ...options, host: address }, factory);
+      yield* timeout(limit, () => attempt(loop, socket, { ...options, host: address }, factory));
       return;
     } catch (error) {
       if (isCancellation(error)) throw error;
+      if (error instanceof TimeoutError) socket.emit('connectionAttemptTimeout', address, port, family);
       failures.push(error);
     }
   }
@@ -196,7 +250,7 @@ function* findAddresses(
   target: SocketTarget,
 ): Generator<Suspension, FoundAddress[], unknown> {
   const family = familyOf(target.family);
-  const all = family === undefined && !target.localAddress && target.autoSelectFamily !== false;
+  const all = family === undefined && !target.localAddress && target.autoSelectFamily === true;
   let found: FoundAddress[];
   try {
     if (target.lookup != null) {
@@ -210,12 +264,29 @@ function* findAddresses(
     if (!isCancellation(error)) socket.emit('lookup', error, undefined, undefined, host);
     throw error;
   }
-  const addresses = all ? found : found.slice(0, 1);
+  const addresses = all ? inTurns(found) : found.slice(0, 1);
   for (const one of addresses) {
     socket.emit('lookup', null, one.address, one.family, host);
     if (isIP(one.address) === 0) throw invalidAddress(one.address);
+    if (one.family !== 4 && one.family !== 6) throw invalidFamily(one.family, host, target.port);
   }
   return addresses;
+}
+
+/** One of each family after the other, from that of the first one on. */
+function inTurns(addresses: readonly FoundAddress[]): FoundAddress[] {
+  const first = addresses.filter(({ family }) => family === addresses[0]?.family);
+  const second = addresses.filter(({ family }) => family !== addresses[0]?.family);
+  const pairs = Array.from({ length: Math.max(first.length, second.length) }, (_, i) => [
+    first[i],
+    second[i],
+  ]);
+  return pairs.flat().filter((one) => one !== undefined);
+}
+
+function invalidFamily(family: unknown, host: string, port: unknown): Error {
+  const error = new RangeError(`Invalid address family: ${family} ${host}:${port}`);
+  return Object.assign(coded('ERR_INVALID_ADDRESS_FAMILY', error), { host, port });
 }
 
 function* ask(

@@ -1,11 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { BlockList, OnReadOpts } from 'node:net';
-import { Duplex } from 'node:stream';
+import { addAbortSignal, Duplex } from 'node:stream';
 import type { BufferedProtocol, EventLoop, Protocol, Task, Transport } from '../../interface/index.ts';
 import { getRunningLoop } from '../../loop/index.ts';
 import { StreamTransport } from '../../transports/index.ts';
 import { IdleTimer, timerDuration } from './idle-timer.ts';
-import { coded, invalidType, nodeFailure, socketClosed } from './node-failure.ts';
+import { coded, connectFailure, invalidType, nodeFailure, socketClosed } from './node-failure.ts';
 import { type NodeAddress, nodeAddress } from './socket-address.ts';
 import { type ConnectArguments, connectSocket, readTarget, type SocketTarget } from './socket-target.ts';
 
@@ -81,6 +81,10 @@ export class StreamSocket extends Duplex implements Protocol {
   /** @internal */
   _parent: unknown = null;
   _hadError = false;
+  /** There is none, as of a `net.Socket` that is not connected. */
+  readonly _handle = null;
+  /** `host:port` of the addresses that were tried in turn; undefined: there was no choice, or it was the loop's */
+  autoSelectFamilyAttemptedAddresses: string[] | undefined;
   readonly blockList: BlockList | undefined;
   #loop: EventLoop | null;
   #opening: Task<void> | null = null;
@@ -102,7 +106,12 @@ export class StreamSocket extends Duplex implements Protocol {
   #bytesRead = 0;
   #bytesWritten = 0;
   #idle: IdleTimer | null = null;
+  /** as `ref` and `unref` say */
   #keepsAlive = true;
+  /** what the transport was told */
+  #refd = true;
+  #peerEnded = false;
+  #resets = false;
   readonly #onread: OnReadOpts | null;
 
   constructor(options: StreamSocketOptions = {}) {
@@ -110,6 +119,7 @@ export class StreamSocket extends Duplex implements Protocol {
     if (typeof options !== 'object' || options === null || fd !== undefined || handle !== undefined) {
       throw new TypeError('Cannot make the socket: a descriptor or a handle cannot be one of the loop’s');
     }
+    refuseObjectMode(options);
     const { allowHalfOpen = false, highWaterMark, signal } = options;
     super({
       allowHalfOpen: Boolean(allowHalfOpen),
@@ -118,12 +128,15 @@ export class StreamSocket extends Duplex implements Protocol {
       // Strings are encoded where they are put together.
       decodeStrings: false,
       highWaterMark,
-      ...(signal === undefined ? {} : { signal }),
     });
     this.blockList = options.blockList;
     this.#loop = options.loop ?? null;
     this.#onread = typeof options.onread?.callback === 'function' ? options.onread : null;
     this.on('end', refuseWrites);
+    if (signal === undefined || signal === null) return;
+    // The stream would destroy itself at once, before it is a socket, and then be connected by `StreamSocket.connect`.
+    if (signal instanceof AbortSignal && signal.aborted) process.nextTick(addAbortSignal, signal, this);
+    else addAbortSignal(signal, this);
   }
 
   /** What it is connected, or connects, on; null before that. */
@@ -143,6 +156,10 @@ export class StreamSocket extends Duplex implements Protocol {
     // Sockets are connected again after their end, by those who want to stay connected.
     if (this.destroyed) (this as unknown as { _undestroy(): void })._undestroy();
     this.#addresses = null;
+    this.#bytesRead = 0;
+    this.#bytesWritten = 0;
+    this.#peerEnded = false;
+    this.autoSelectFamilyAttemptedAddresses = undefined;
     this.connecting = true;
     this.#idle?.start(loop);
     this.#idle?.touch();
@@ -163,16 +180,16 @@ export class StreamSocket extends Duplex implements Protocol {
     const connecting = connectSocket(loop, this, target, factory);
     const opening = loop.createTask(connecting, { name: 'StreamSocket.connect' });
     this.#opening = opening;
-    opening.addDoneCallback(() => scope.runInAsyncScope(() => this.#opened(opening, target.host)));
+    opening.addDoneCallback(() => scope.runInAsyncScope(() => this.#opened(opening, target)));
     return this;
   }
 
-  #opened(opening: Task<void>, host: string | undefined): void {
+  #opened(opening: Task<void>, target: SocketTarget): void {
     const failure = opening.cancelled() ? null : opening.exception();
     if (this.#opening !== opening) return;
     this.#opening = null;
     if (opening.cancelled()) this.destroy(this.#endOfRun());
-    else if (failure !== null) this.destroy(nodeFailure(failure, host));
+    else if (failure !== null) this.destroy(connectFailure(failure, target));
   }
 
   /**
@@ -201,11 +218,12 @@ export class StreamSocket extends Duplex implements Protocol {
     };
     // Every byte that the kernel does not take pauses us, and we go on when it has taken the last one.
     transport.setWriteBufferLimits({ high: 0 });
-    if (!this.#keepsAlive) setRef(transport, false);
     if (this.#onread !== null) transport.setProtocol(new OwnBuffer(this, this.#onread));
     this.#writingPaused = false;
+    this.#refd = true;
     this.#readingPaused = this.isPaused() && !this.#readWanted;
     if (this.#readingPaused) transport.pauseReading();
+    this.#updateRef();
     this.#idle?.start(this.#loop);
     this.#idle?.touch();
     if (!this.connecting) return;
@@ -237,6 +255,8 @@ export class StreamSocket extends Duplex implements Protocol {
 
   /** Always keeps the other direction open: the stream knows whether to end it. */
   eofReceived(): boolean {
+    this.#peerEnded = true;
+    this.#updateRef();
     this.push(null);
     // Ends it, if nothing is buffered, also where nobody reads.
     this.read(0);
@@ -245,12 +265,14 @@ export class StreamSocket extends Duplex implements Protocol {
 
   pauseWriting(): void {
     this.#writingPaused = true;
+    this.#updateRef();
   }
 
   resumeWriting(): void {
     this.#writingPaused = false;
     this.#idle?.touch();
     this.#sendRest();
+    this.#updateRef();
   }
 
   connectionLost(error: Error | null): void {
@@ -266,6 +288,7 @@ export class StreamSocket extends Duplex implements Protocol {
     if (!this.#readingPaused || this.#transport === null) return;
     this.#readingPaused = false;
     this.#transport.resumeReading();
+    this.#updateRef();
   }
 
   override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback): void {
@@ -334,7 +357,13 @@ export class StreamSocket extends Duplex implements Protocol {
     this.#rest = [];
     this.#writeCallback = null;
     opening?.cancel();
-    if (transport !== null) abandon(transport, drop || written !== null);
+    if (transport !== null) {
+      // 'close' is to come.
+      if (!this.#refd) setRef(transport, true);
+      if (this.#resets && transport instanceof StreamTransport) reset(transport);
+      else abandon(transport, drop || written !== null);
+      this.#resets = false;
+    }
     written?.();
     return transport;
   }
@@ -398,9 +427,11 @@ export class StreamSocket extends Duplex implements Protocol {
     return this;
   }
 
-  /** Without the reset: no driver is told to send one. */
+  /** Ends the connection, when there is one, so that the peer reads `ECONNRESET`; where the driver can, and by TCP. */
   resetAndDestroy(): this {
-    if (this.#transport === null && !this.connecting) return this.destroy(socketClosed());
+    if (this.connecting) return this.once('connect', this.resetAndDestroy);
+    if (this.#transport === null) return this.destroy(socketClosed());
+    this.#resets = true;
     return this.destroy();
   }
 
@@ -417,6 +448,8 @@ export class StreamSocket extends Duplex implements Protocol {
 
   /** With what waits in the stream. */
   get bytesWritten(): number {
+    // Of the prototype alone, too, which those who copy properties look at.
+    if (!(#bytesWritten in this)) return undefined as unknown as number;
     const { writableBuffer } = this as unknown as { writableBuffer: readonly CollectedChunk[] };
     return bytesIn(writableBuffer) + this.#bytesWritten + this.#waitingBytes;
   }
@@ -426,7 +459,12 @@ export class StreamSocket extends Duplex implements Protocol {
   }
 
   get bufferSize(): number | undefined {
-    return this.#transport === null ? undefined : this.writableLength;
+    return this.#transport === null && !this.connecting ? undefined : this.writableLength;
+  }
+
+  /** @deprecated `connecting` */
+  get _connecting(): boolean {
+    return this.connecting;
   }
 
   get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
@@ -471,13 +509,23 @@ export class StreamSocket extends Duplex implements Protocol {
 
   #setRef(ref: boolean): this {
     this.#keepsAlive = ref;
-    if (this.#transport !== null) setRef(this.#transport, ref);
+    this.#updateRef();
     return this;
+  }
+
+  /** As a handle of libuv's does, it keeps the process alive only while it reads, or has something to send. */
+  #updateRef(): void {
+    const reads = !this.#readingPaused && !this.#peerEnded;
+    const ref = this.#keepsAlive && (reads || this.#writingPaused);
+    if (this.#refd === ref || this.#transport === null) return;
+    this.#refd = ref;
+    setRef(this.#transport, ref);
   }
 
   #pauseTransport(): void {
     this.#readingPaused = true;
     this.#transport?.pauseReading();
+    this.#updateRef();
   }
 
   /** Without a connection: tries `again` when there is one, or has failed. */
@@ -592,7 +640,7 @@ class OwnBuffer implements BufferedProtocol {
 
   bufferUpdated(byteCount: number): void {
     this.#socket.countRead(byteCount);
-    if (this.#onread.callback(byteCount, this.#buffer) === false) this.#socket.pause();
+    if (this.#onread.callback.call(this.#socket, byteCount, this.#buffer) === false) this.#socket.pause();
   }
 
   eofReceived(): boolean {
@@ -613,6 +661,15 @@ class OwnBuffer implements BufferedProtocol {
 }
 
 const nothing = new Uint8Array(0);
+
+/** Bytes are all that a connection carries. @throws {TypeError} as `net.Socket` does */
+function refuseObjectMode(options: object): void {
+  for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode']) {
+    if (!(options as Record<string, unknown>)[name]) continue;
+    const message = `The property 'options.${name}' is not supported. Received true`;
+    throw coded('ERR_INVALID_ARG_VALUE', new TypeError(message));
+  }
+}
 
 /** `write` of a socket whose peer has ended, so that it has, too. */
 function writeEnded(this: StreamSocket, ...args: unknown[]): boolean {
@@ -638,6 +695,11 @@ function abandon(transport: Transport, drop: boolean): void {
   transport.setProtocol({});
   if (drop) transport.abort();
   else transport.close();
+}
+
+function reset(transport: StreamTransport): void {
+  transport.setProtocol({});
+  transport.reset();
 }
 
 function setRef(transport: Transport, ref: boolean): void {

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { EventLoop } from '../../interface/index.ts';
-import { IdleTimer, timerDuration } from './idle-timer.ts';
+import { useLoopForTimeouts } from './idle-timer.ts';
 import { StreamSocket } from './stream-socket.ts';
 
 // Node's TLS is native, and works on native streams. What is none gets a wrap (`JSStreamSocket`) that hands writes to the
@@ -180,31 +180,11 @@ function findWrapPrototype(): StreamWrap | null {
 export function useLoopUnder(socket: TLSSocket, loop: EventLoop | null): void {
   const below = wrapOf(socket)?.stream;
   if (!(below instanceof StreamSocket)) return;
-  // What Node has begun to count ends here.
-  socket.setTimeout(0);
-  const idle = new IdleTimer(loop, () => void socket.emit('timeout'));
-  socket.once('close', () => idle.clear());
+  useLoopForTimeouts(socket, loop);
   freeInTurn(socket, below);
   Object.defineProperties(socket, {
-    setTimeout: {
-      value: (milliseconds: number, callback?: () => void): TLSSocket => {
-        if (socket.destroyed) return socket;
-        const timeout = timerDuration(milliseconds, 'msecs');
-        Object.assign(socket, { timeout: milliseconds });
-        idle.set(timeout);
-        if (callback !== undefined) {
-          if (timeout === 0) socket.removeListener('timeout', callback);
-          else socket.once('timeout', callback);
-        }
-        return socket;
-      },
-      writable: true,
-      configurable: true,
-    },
     _getsockname: { value: () => below.address(), writable: true, configurable: true },
     _getpeername: { value: () => below.remote(), writable: true, configurable: true },
-    // Node calls it whenever something was read or written.
-    _unrefTimer: { value: () => idle.touch(), writable: true, configurable: true },
   });
 }
 
@@ -217,8 +197,10 @@ function freeInTurn(socket: TLSSocket, below: StreamSocket): void {
   socket.on('close', () => later(below, () => free.call(socket)));
 }
 
-/** @param server one that speaks TLS. @param loop null: the one that runs then */
-export function useLoopForTls(server: Server, loop: EventLoop | null): void {
+/** @param server one that speaks TLS. @param loop null: the one that runs then. @returns what undoes it for later connections */
+export function useLoopForTls(server: Server, loop: EventLoop | null): () => void {
   prepareTls();
-  server.prependListener('secureConnection', (socket: TLSSocket) => useLoopUnder(socket, loop));
+  const onSecure = (socket: TLSSocket) => useLoopUnder(socket, loop);
+  server.prependListener('secureConnection', onSecure);
+  return () => void server.off('secureConnection', onSecure);
 }

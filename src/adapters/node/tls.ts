@@ -6,6 +6,9 @@ import { StreamSocket, type StreamSocketOptions } from './stream-socket.ts';
 import { prepareTls, useLoopUnder } from './tls-on-loop.ts';
 import { useLoop } from './use-loop.ts';
 
+// Captured when loaded: a shim that is put in its place stands on this.
+const { connect: realConnect } = tls;
+
 export type TlsConnectOptions = Omit<ConnectionOptions, 'lookup' | 'onread' | 'port' | 'host' | 'path'> &
   StreamSocketOptions &
   SocketTarget;
@@ -31,7 +34,7 @@ export function connect(
   const [target, onSecure] = readTlsTarget(args);
   const socket = target.socket ?? StreamSocket.connect(plain(target) as SocketTarget);
   const options = { ...target, socket, host: target.host ?? 'localhost' };
-  const secure = tls.connect(options as ConnectionOptions, onSecure ?? undefined);
+  const secure = realConnect(options as ConnectionOptions, onSecure ?? undefined);
   if (socket instanceof StreamSocket) {
     useLoopUnder(secure, socket.loop);
     if (socket.connecting) {

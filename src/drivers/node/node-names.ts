@@ -1,4 +1,4 @@
-import { ADDRCONFIG, ALL, lookup, lookupService, V4MAPPED } from 'node:dns';
+import dns, { ADDRCONFIG, ALL, V4MAPPED } from 'node:dns';
 import { isIP } from 'node:net';
 import {
   type AddressFamily,
@@ -11,6 +11,9 @@ import {
   SystemError,
 } from '../../interface/index.ts';
 import { systemError } from '../common/system-error.ts';
+
+// Captured when loaded: what shims put in its place later may stand on this loop.
+const { lookup, lookupService } = dns;
 
 /** getaddrinfo(3): wildcard addresses, to bind to, where no host is given */
 const AI_PASSIVE = 1;

@@ -119,6 +119,14 @@ export class NodeStreamChannel implements StreamChannel {
     this.close();
   }
 
+  reset(): void {
+    // Node can tell a peer so by TCP only.
+    const resets =
+      !this.#closing && !this.#gone && this.remoteAddress !== null && 'host' in this.remoteAddress;
+    if (resets) this.#socket.resetAndDestroy();
+    this.close();
+  }
+
   ref(): void {
     this.#socket.ref();
   }

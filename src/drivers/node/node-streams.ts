@@ -1,4 +1,10 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import net, {
+  type NetConnectOpts,
+  type ListenOptions as NodeListenOptions,
+  type Server,
+  type Socket,
+  type SocketConstructorOpts,
+} from 'node:net';
 import {
   type Completion,
   type DriverHost,
@@ -23,6 +29,9 @@ import { refuseReusePort } from './reuse-port.ts';
 
 // Captured when loaded: what shims put in its place later may stand on this loop.
 const { performance } = globalThis;
+const { Socket: NodeSocket, createServer } = net;
+const { connect } = NodeSocket.prototype;
+const { listen } = net.Server.prototype;
 
 const readBytesMax = 64 * 1024;
 
@@ -41,17 +50,7 @@ export class NodeStreams implements StreamOperations {
 
   connect(target: StreamTarget, options: StreamOptions, completion: Completion<StreamChannel>): Operation {
     let channel: NodeStreamChannel | null = null;
-    const socket = connect({
-      ...(target.kind === 'unix'
-        ? { path: target.path }
-        : {
-            host: target.host,
-            port: target.port,
-            family: target.family,
-            autoSelectFamily: false,
-            localAddress: options.localAddress?.host,
-            localPort: options.localAddress?.port || undefined,
-          }),
+    const socket = new NodeSocket({
       noDelay: true,
       allowHalfOpen: true,
       onread: {
@@ -61,7 +60,19 @@ export class NodeStreams implements StreamOperations {
           return true;
         },
       },
-    });
+    } as SocketConstructorOpts);
+    Reflect.apply(connect as (options: NetConnectOpts) => Socket, socket, [
+      target.kind === 'unix'
+        ? { path: target.path }
+        : {
+            host: target.host,
+            port: target.port,
+            family: target.family,
+            autoSelectFamily: false,
+            localAddress: options.localAddress?.host,
+            localPort: options.localAddress?.port || undefined,
+          },
+    ]);
     const attempt = { close: () => void socket.destroy() };
     this.#open.add(attempt);
     let cancelled = false;
@@ -159,7 +170,7 @@ export class NodeStreams implements StreamOperations {
       }, listener as Listener);
     };
     server.once('error', onError);
-    server.listen(
+    Reflect.apply(listen as (options: NodeListenOptions, listening: () => void) => Server, server, [
       {
         ...(target.kind === 'unix'
           ? { path: target.path }
@@ -173,7 +184,7 @@ export class NodeStreams implements StreamOperations {
         exclusive: true,
       },
       onListening,
-    );
+    ]);
     return {
       cancel: () => {
         cancelled = true;

@@ -12,7 +12,7 @@ const queryKey = 'tulipa-host';
 
 interface Insides {
   _cache: Record<string, unknown>;
-  _load(file: string, parent: null, isMain: boolean): unknown;
+  _load(file: string, parent: { path: string } | null, isMain: boolean, ...rest: unknown[]): unknown;
 }
 
 interface Resolved {
@@ -55,6 +55,7 @@ export function separateModules(): void {
     ownKeys: () => Reflect.ownKeys(cache()),
     getOwnPropertyDescriptor: (_target, key) => Reflect.getOwnPropertyDescriptor(cache(), key),
   });
+  keepPlacesApart();
   registerHooks?.({
     resolve(specifier, context, next) {
       const resolved = next(specifier, context);
@@ -74,6 +75,25 @@ export function separateModules(): void {
       return { ...loaded, source: source.startsWith('#!') ? source : prefix + source };
     },
   });
+}
+
+/**
+ * Node remembers what a module in some folder has required by some name, and believes that this, if it is in the cache, is
+ * being loaded. Of a second program it may be there because it was looked at for the names that it exports.
+ */
+function keepPlacesApart(): void {
+  const { _load: load } = insides;
+  insides._load = function (this: unknown, file, parent, ...rest) {
+    const program = programHere();
+    if (program === null || parent == null) return Reflect.apply(load, this, [file, parent, ...rest]);
+    const { path } = parent;
+    parent.path = `${path}\0${program.number}`;
+    try {
+      return Reflect.apply(load, this, [file, parent, ...rest]);
+    } finally {
+      parent.path = path;
+    }
+  };
 }
 
 /** Loads a program as Node does its first module. */

@@ -54,6 +54,11 @@ export function liveProgramHere(): NodeProgram | null {
   return program;
 }
 
+/** What still runs of this turn of Node's own is none of the program's, which has ended. */
+export function leaveProgram(): void {
+  here.enterWith(undefined as never);
+}
+
 /** The program that runs on a loop. */
 export function programOn(loop: object): NodeProgram | null {
   return programs.get(loop) ?? null;

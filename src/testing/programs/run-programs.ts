@@ -17,7 +17,14 @@ import { traceTasks } from '../trace-tasks.ts';
 import { startPlanned } from './fault-plan.ts';
 import { loadProgram, separateModules } from './module-instances.ts';
 import { replaceNetwork } from './network-shim.ts';
-import { liveProgramHere, NodeProgram, type ProgramEnd, programHere, programOn } from './node-program.ts';
+import {
+  leaveProgram,
+  liveProgramHere,
+  NodeProgram,
+  type ProgramEnd,
+  programHere,
+  programOn,
+} from './node-program.ts';
 import { replaceProcess } from './process-shim.ts';
 import { ProgramError } from './program-error.ts';
 import type { HostPlan, ProgramPlan } from './program-plan.ts';
@@ -115,6 +122,8 @@ class ProgramRun {
       const program = programHere();
       if (program === null) core.fail(error);
       else program.enter(() => program.uncaught(error));
+      // Node goes on to set an immediate, which what has ended cannot.
+      if (program?.alive === false) leaveProgram();
     });
     process.on('unhandledRejection', (reason, promise) => {
       const program = programHere();
