@@ -177,6 +177,31 @@ export class Immediate {
   }
 }
 
+/** One of Node's own, which somebody has kept from before; the fields are those of Node 20 to 26. */
+interface RealTimeout {
+  /** null: it was cleared */
+  readonly _onTimeout: Callback | null;
+  readonly _idleTimeout: number;
+}
+
+const realPrototype = prototypeOfReal();
+
+function prototypeOfReal(): { refresh(this: NodeJS.Timeout): NodeJS.Timeout } {
+  const timer = real.setTimeout(() => {}, 1);
+  real.clearTimeout(timer);
+  return Object.getPrototypeOf(timer);
+}
+
+const realRefresh = realPrototype.refresh;
+/** What rings in the place of a real timer that was begun anew where none is. */
+const standIns = new WeakMap<object, Timeout>();
+
+function refreshOnLoop(timer: RealTimeout, loop: EventLoop): void {
+  standIns.get(timer)?.close();
+  const { _onTimeout: callback, _idleTimeout: delay } = timer;
+  if (callback !== null) standIns.set(timer, new Timeout(loop, () => callback.call(timer), delay, [], false));
+}
+
 /** The loop to set a timer on; null: it is the real function's business, which also knows how to refuse. */
 export function timerLoop(callback: unknown): EventLoop | null {
   return typeof callback === 'function' ? (globalsClock()?.loop() ?? null) : null;
@@ -200,8 +225,12 @@ const replaced = {
   },
   clearTimeout(timer?: unknown): void {
     const found = typeof timer === 'number' || typeof timer === 'string' ? known.get(Number(timer)) : timer;
-    if (found instanceof Timeout) found.close();
-    else real.clearTimeout(timer as NodeJS.Timeout);
+    if (found instanceof Timeout) {
+      found.close();
+    } else {
+      if (typeof found === 'object' && found !== null) standIns.get(found)?.close();
+      real.clearTimeout(timer as NodeJS.Timeout);
+    }
   },
   clearInterval(timer?: unknown): void {
     replaced.clearTimeout(timer);
@@ -226,6 +255,12 @@ export function replaceTimers(
   for (const target of [globalThis, ...modules]) {
     for (const [name, value] of Object.entries(replaced)) replacements.replace(target, name, value);
   }
+  replacements.replace(realPrototype, 'refresh', function refresh(this: NodeJS.Timeout): NodeJS.Timeout {
+    const loop = globalsClock()?.loop() ?? null;
+    if (loop === null) return realRefresh.call(this);
+    refreshOnLoop(this as unknown as RealTimeout, loop);
+    return this;
+  });
   Object.defineProperty(replaced.setTimeout, promisify.custom, {
     get: () => promises.setTimeout,
     configurable: true,

@@ -200,6 +200,29 @@ describe('replaced timers', () => {
     again.refresh();
   });
 
+  it('that are real, and have rung, begin anew in a simulation as its own', async () => {
+    const rung: (() => void)[] = [];
+    const kept = setTimeout(() => rung.pop()?.(), 1);
+    await new Promise<void>((resolve) => rung.push(resolve));
+    const times = await simulated(async () => {
+      const times: number[] = [];
+      for (let i = 0; i < 2; i++) {
+        await new Promise<void>((resolve) => {
+          rung.push(resolve);
+          assert.equal(kept.refresh(), kept);
+          kept.refresh();
+        });
+        times.push(now());
+      }
+      rung.push(() => assert.fail('it was cleared'));
+      kept.refresh();
+      clearTimeout(kept);
+      await sleep(10);
+      return times;
+    });
+    assert.deepEqual(times, [1, 2]);
+  });
+
   it('keep a reference until it is dropped', async () => {
     await simulated(async () => {
       for (const timer of [setTimeout(() => {}, 1), setInterval(() => {}, 1), setImmediate(() => {})]) {
