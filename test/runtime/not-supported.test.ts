@@ -154,6 +154,8 @@ const own = [
   'turns',
   'wakeups',
   'watchIdle',
+  'hostTurns',
+  'createServerNow',
   'watchUnhandled',
 ];
 
