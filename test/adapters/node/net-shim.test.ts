@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import dns, { lookup as importedLookup } from 'node:dns';
+import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import net, { connect as imported } from 'node:net';
+import net, { type AddressInfo, connect as imported } from 'node:net';
 import { describe, it } from 'node:test';
 import tls from 'node:tls';
 import { type EventLoop, Future, getRunningLoop, newEventLoop, run, StateError, wrapFuture } from 'tulipa';
@@ -57,6 +58,17 @@ function get(options: http.RequestOptions, from: typeof http | typeof https = ht
       })
       .on('error', reject);
   });
+}
+
+/** On Node 20 the first one compiles WebAssembly in a thread, for which no simulation waits. */
+async function realFetch(): Promise<void> {
+  const server = http.createServer((_request, response) => {
+    response.setHeader('connection', 'close');
+    response.end();
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  await (await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)).text();
+  server.close();
 }
 
 describe('installNet', () => {
@@ -175,6 +187,7 @@ describe('installNet', () => {
   });
 
   it('puts each host of a simulation onto its own loop, and fetch with them, and leaves nothing behind', async () => {
+    await realFetch();
     const before = placesNow();
     const uninstall = installNet();
     const seen = await simulate(
