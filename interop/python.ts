@@ -1,15 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { loadPyodide, type PyodideInterface } from 'pyodide';
 import type { PyDict } from 'pyodide/ffi';
 import { type DriverName, drivers } from './cell-names.ts';
+import { pythonPackages } from './python-packages.ts';
 
 /** Where packages of Python may be, the first first. What is compiled in them is for another machine, and they do without. */
-const packages = [
-  fileURLToPath(new URL('node_modules/.python', import.meta.url)),
-  '/usr/lib/python3/dist-packages',
-].filter((folder) => existsSync(folder));
+const packages = [pythonPackages, '/usr/lib/python3/dist-packages'].filter((folder) => existsSync(folder));
 
 /** Python, with the packages of this machine: one for all tests of a file, since it takes a second or two. */
 export async function python(): Promise<{ pyodide: PyodideInterface; globals: PyDict }> {

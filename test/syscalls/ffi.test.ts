@@ -123,16 +123,7 @@ for (const [name, load, skip] of [
     it('watches a descriptor in Node’s loop', async () => {
       const { watch } = loaded();
       assert.ok(watch !== null);
-      const { pipe, write, read, close } = loaded().open({
-        pipe: ['i32', 'memory'],
-        write: ['i32', 'i32', 'memory', 'u32'],
-        read: ['i32', 'i32', 'memory', 'u32'],
-        close: ['i32', 'i32'],
-      });
-      const ends = new Int32Array(2);
-      pipe?.(ends);
-      const [readEnd = -1, writeEnd = -1] = ends;
-      const byte = Uint8Array.of(1);
+      const { ends, readEnd, writeEnd, byte, write, read, close } = openPipe(loaded());
       let called = 0;
       await new Promise<void>((resolve) => {
         const watched = watch(readEnd, () => {
@@ -159,16 +150,7 @@ for (const [name, load, skip] of [
     it('has Node’s loop note that a descriptor is readable, and calls nothing', async () => {
       const { flag } = loaded();
       assert.ok(flag !== null);
-      const { pipe, write, read, close } = loaded().open({
-        pipe: ['i32', 'memory'],
-        write: ['i32', 'i32', 'memory', 'u32'],
-        read: ['i32', 'i32', 'memory', 'u32'],
-        close: ['i32', 'i32'],
-      });
-      const ends = new Int32Array(2);
-      pipe?.(ends);
-      const [readEnd = -1, writeEnd = -1] = ends;
-      const byte = Uint8Array.of(1);
+      const { ends, readEnd, writeEnd, byte, write, read, close } = openPipe(loaded());
       // The second one comes after a look of Node's at all descriptors.
       const looked = () =>
         new Promise<void>((resolve) => void setImmediate(() => void setImmediate(() => resolve())));
@@ -200,6 +182,20 @@ for (const [name, load, skip] of [
       for (const fd of ends) close?.(fd);
     });
   });
+}
+
+/** A pipe, and what it takes to use it. */
+function openPipe(ffi: Ffi) {
+  const { pipe, ...calls } = ffi.open({
+    pipe: ['i32', 'memory'],
+    write: ['i32', 'i32', 'memory', 'u32'],
+    read: ['i32', 'i32', 'memory', 'u32'],
+    close: ['i32', 'i32'],
+  });
+  const ends = new Int32Array(2);
+  pipe?.(ends);
+  const [readEnd = -1, writeEnd = -1] = ends;
+  return { ...calls, ends, readEnd, writeEnd, byte: Uint8Array.of(1) };
 }
 
 describe('without a foreign-function interface', { timeout: 60_000 }, () => {

@@ -1,4 +1,4 @@
-import type { Operation } from '../../interface/index.ts';
+import type { Completion, Listener, Operation } from '../../interface/index.ts';
 import { WRITABLE } from '../../selectors/index.ts';
 import { closeDescriptor, pendingError } from '../../syscalls/index.ts';
 import type { ChannelParts } from './ready-stream-channel.ts';
@@ -79,5 +79,23 @@ export class Told implements Operation {
     if (this.#tell === null) return;
     this.#tell = null;
     this.#unheard();
+  }
+}
+
+/** Listens, and tells of it. A listener that nobody has heard of is closed. */
+export function tellOfListener(
+  parts: ChannelParts,
+  listen: () => Listener,
+  completion: Completion<Listener>,
+): Told {
+  try {
+    const listener = listen();
+    return new Told(
+      parts,
+      () => completion.succeeded(listener),
+      () => listener.close(),
+    );
+  } catch (error) {
+    return new Told(parts, () => completion.failed(error as Error));
   }
 }

@@ -41,7 +41,7 @@ import {
 import { describeAddress } from '../common/describe-address.ts';
 import { fileIdentity } from '../common/unix-path.ts';
 import { unlinkIfSame } from '../common/unlink-if-same.ts';
-import { Told } from './connecting.ts';
+import { tellOfListener } from './connecting.ts';
 import { FileSend } from './file-send.ts';
 import { readBytesMax } from './read-slab.ts';
 import { ReadyListener } from './ready-listener.ts';
@@ -248,36 +248,35 @@ export class ReadySockets implements SocketOperations {
 
   listen(
     socket: Socket,
-    { backlog, keepFile }: Pick<ListenOptions, 'backlog' | 'keepFile'>,
+    options: Pick<ListenOptions, 'backlog' | 'keepFile'>,
     sink: ListenerSink,
     completion: Completion<Listener>,
   ): Operation {
+    return tellOfListener(this.#parts, () => this.#listenNow(socket, options, sink), completion);
+  }
+
+  #listenNow(
+    socket: Socket,
+    { backlog, keepFile }: Pick<ListenOptions, 'backlog' | 'keepFile'>,
+    sink: ListenerSink,
+  ): Listener {
     const doing = 'listen on the socket';
-    try {
-      const fd = descriptorOf(socket, doing);
-      this.#parts.descriptors.mustBeFree(fd, doing);
-      setNonBlocking(fd);
-      const address = localAddressOf(fd) ?? nobody;
-      if (libc().listen(fd, backlog) < 0) {
-        throw systemFailure(`listen on ${describeAddress(address)}`, 'listen', errno(), named(address));
-      }
-      if ('host' in address) setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-      const path = 'path' in address && address.path !== '' && keepFile !== true ? address.path : null;
-      const file = path === null ? null : fileIdentity(path);
-      const { close } = takeDescriptor(socket);
-      const listener = new ReadyListener(fd, address, backlog, this.#parts, sink, () => {
-        if (close === null) closeDescriptor(fd);
-        else close();
-        if (path !== null && file !== null) unlinkIfSame(path, file);
-      });
-      return new Told(
-        this.#parts,
-        () => completion.succeeded(listener),
-        () => listener.close(),
-      );
-    } catch (error) {
-      return new Told(this.#parts, () => completion.failed(error as Error));
+    const fd = descriptorOf(socket, doing);
+    this.#parts.descriptors.mustBeFree(fd, doing);
+    setNonBlocking(fd);
+    const address = localAddressOf(fd) ?? nobody;
+    if (libc().listen(fd, backlog) < 0) {
+      throw systemFailure(`listen on ${describeAddress(address)}`, 'listen', errno(), named(address));
     }
+    if ('host' in address) setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    const path = 'path' in address && address.path !== '' && keepFile !== true ? address.path : null;
+    const file = path === null ? null : fileIdentity(path);
+    const { close } = takeDescriptor(socket);
+    return new ReadyListener(fd, address, backlog, this.#parts, sink, () => {
+      if (close === null) closeDescriptor(fd);
+      else close();
+      if (path !== null && file !== null) unlinkIfSame(path, file);
+    });
   }
 }
 

@@ -27,7 +27,7 @@ import { describeAddress } from '../common/describe-address.ts';
 import { systemError } from '../common/system-error.ts';
 import { fileIdentity, removeStaleSocket } from '../common/unix-path.ts';
 import { unlinkIfSame } from '../common/unlink-if-same.ts';
-import { Connecting, Told } from './connecting.ts';
+import { Connecting, Told, tellOfListener } from './connecting.ts';
 import { ReadyListener } from './ready-listener.ts';
 import { type ChannelParts, ReadyStreamChannel } from './ready-stream-channel.ts';
 import { bind, connect, named } from './socket-calls.ts';
@@ -81,16 +81,7 @@ export class ReadyStreams implements StreamOperations {
     sink: ListenerSink,
     completion: Completion<Listener>,
   ): Operation {
-    try {
-      const listener = this.listenNow(target, options, sink);
-      return new Told(
-        this.#parts,
-        () => completion.succeeded(listener),
-        () => listener.close(),
-      );
-    } catch (error) {
-      return new Told(this.#parts, () => completion.failed(error as Error));
-    }
+    return tellOfListener(this.#parts, () => this.listenNow(target, options, sink), completion);
   }
 
   listenNow(target: StreamTarget, options: ListenOptions, sink: ListenerSink): Listener {
